@@ -1,0 +1,211 @@
+//! What the engine answers.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::model::tokenizer::Tokenizer;
+use crate::prompt::chat::ChatTemplate;
+
+use super::command::JobId;
+
+/// What the engine says of a job. Every job ends with exactly one of `Finished`, `Cancelled` and `Failed`.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A model is being found, fetched or read.
+    Loading {
+        /// The job.
+        job: JobId,
+        /// What is happening, as `fetching model.safetensors`.
+        stage: String,
+        /// Bytes so far.
+        done: u64,
+        /// Bytes in all, where known.
+        total: Option<u64>,
+    },
+    /// A model is loaded.
+    Ready {
+        /// The job.
+        job: JobId,
+        /// The model.
+        model: Arc<ModelInfo>,
+    },
+    /// One token of streamed text.
+    Token {
+        /// The job.
+        job: JobId,
+        /// Index of the prompt.
+        index: usize,
+        /// Token id.
+        id: u32,
+        /// The text that this token completed: whole characters, perhaps none yet.
+        text: String,
+        /// Natural log of the token's probability.
+        logprob: f32,
+    },
+    /// Answers to some of a job's prompts, in any order, each prompt once.
+    Scored {
+        /// The job.
+        job: JobId,
+        /// The answers.
+        answers: Vec<Answer>,
+    },
+    /// How far a job is; only the latest matters.
+    Progress {
+        /// The job.
+        job: JobId,
+        /// How far.
+        progress: Progress,
+    },
+    /// The job is done.
+    Finished {
+        /// The job.
+        job: JobId,
+        /// What came of it.
+        outcome: Outcome,
+    },
+    /// The job was cancelled.
+    Cancelled {
+        /// The job.
+        job: JobId,
+    },
+    /// The job failed.
+    Failed {
+        /// The job.
+        job: JobId,
+        /// What was wrong, and what would be right.
+        error: super::EngineError,
+    },
+}
+
+impl Event {
+    /// The job that the event belongs to.
+    pub fn job(&self) -> JobId {
+        match self {
+            Self::Loading { job, .. }
+            | Self::Ready { job, .. }
+            | Self::Token { job, .. }
+            | Self::Scored { job, .. }
+            | Self::Progress { job, .. }
+            | Self::Finished { job, .. }
+            | Self::Cancelled { job }
+            | Self::Failed { job, .. } => *job,
+        }
+    }
+
+    /// Whether this is the job's last event.
+    pub fn is_last(&self) -> bool {
+        matches!(self, Self::Finished { .. } | Self::Cancelled { .. } | Self::Failed { .. })
+    }
+}
+
+/// A loaded model, as the rest of the program sees it.
+#[derive(Debug)]
+pub struct ModelInfo {
+    /// A short name, as `SmolLM2-135M-Instruct Q4_1`.
+    pub name: String,
+    /// Where it came from, exactly.
+    pub origin: String,
+    /// SHA-256 over the model's files, in hexadecimal.
+    pub sha256: String,
+    /// The device it runs on, as `cpu` or `cuda:0`.
+    pub device: String,
+    /// The number format it computes in, as `f32`.
+    pub dtype: String,
+    /// The most tokens of prompt and answer together.
+    pub context: usize,
+    /// Threads used on the CPU.
+    pub threads: usize,
+    /// Its tokenizer.
+    pub tokenizer: Arc<Tokenizer>,
+    /// Its chat template, if it has one.
+    pub chat: Option<ChatTemplate>,
+}
+
+/// The answer to one prompt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// Index of the prompt in the request.
+    pub index: usize,
+    /// Natural log-probability of each label, in the request's order; empty where text was generated.
+    pub logprobs: Vec<f64>,
+    /// The generated text; empty where labels were scored.
+    pub text: String,
+    /// Why generation ended.
+    pub finish: Option<FinishReason>,
+    /// Tokens of the prompt.
+    pub prompt_tokens: usize,
+    /// Tokens generated.
+    pub new_tokens: usize,
+}
+
+/// Why generation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FinishReason {
+    /// An end token or a stop text.
+    Stop,
+    /// The most tokens allowed, or the end of the context.
+    Length,
+}
+
+/// How far a job is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Progress {
+    /// Prompts answered.
+    pub done: usize,
+    /// Prompts in all.
+    pub total: usize,
+    /// Something to tell, as `out of memory: 16 rows a batch instead of 32`.
+    pub note: Option<String>,
+}
+
+/// Figures of a finished job.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Stats {
+    /// Prompts answered in this job.
+    pub rows: usize,
+    /// Seconds of computing.
+    pub seconds: f64,
+    /// Tokens of all prompts as written.
+    pub prompt_tokens: usize,
+    /// Prompt tokens really computed: shared prefixes once, identical prompts once.
+    pub computed_tokens: usize,
+    /// Tokens of the prefix that all prompts share.
+    pub prefix_tokens: usize,
+    /// Tokens generated.
+    pub new_tokens: usize,
+    /// Prompts cut from the left to fit the context.
+    pub truncated: usize,
+}
+
+/// One token of a next-token distribution.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NextToken {
+    /// Token id.
+    pub id: u32,
+    /// Its text.
+    pub token: String,
+    /// Its logit.
+    pub logit: f32,
+    /// Its probability.
+    pub probability: f64,
+}
+
+/// What came of a job.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// A model is loaded.
+    Loaded(Arc<ModelInfo>),
+    /// Prompts were scored or continued.
+    Answered(Stats),
+    /// A next-token distribution.
+    Next {
+        /// Tokens of the prompt.
+        token_ids: Vec<u32>,
+        /// The best tokens, best first.
+        next: Vec<NextToken>,
+        /// Perplexity of the prompt's own tokens after the first, where there is more than one.
+        perplexity: Option<f64>,
+    },
+}

@@ -1,0 +1,18 @@
+//! The engine: one thread that owns every model and the device.
+//!
+//! Commands go in through a bounded queue, events come out, each with its job's number. A job is cancelled by the
+//! token that came with it, which the engine reads at every batch and decoding step. A panic inside a job becomes
+//! [`Event::Failed`]; the thread lives on. What really computes is a [`Backend`]: [`local`] runs models on this machine,
+//! [`fake`] is scripted and drives the interface's tests.
+
+pub mod command;
+pub mod event;
+pub mod fake;
+pub mod generate;
+pub mod local;
+pub mod score;
+pub mod worker;
+
+pub use command::{Cancel, Command, DecodeSpec, Generation, GenerateRequest, JobId, ScoreRequest, Temperature, Work};
+pub use event::{Answer, Event, FinishReason, ModelInfo, NextToken, Outcome, Progress, Stats};
+pub use worker::{Backend, Engine, EngineError, Job};

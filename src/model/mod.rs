@@ -1,0 +1,107 @@
+//! Language models: finding them, reading them, running them.
+//!
+//! [`locate`] turns a name into files on this machine, [`weights`] and [`tokenizer`] read them, [`decoder`] is the
+//! Llama and Qwen family, [`kv`] holds the keys and values that rows share, [`sample`] picks tokens. [`kernel`] is the
+//! one place for hand-written inner loops. Nothing here knows of sessions, jobs or terminals.
+
+pub mod decoder;
+pub mod kernel;
+pub mod kv;
+pub mod language;
+pub mod locate;
+pub mod sample;
+pub mod tokenizer;
+pub mod weights;
+
+use serde::{Deserialize, Serialize};
+
+/// Where a model runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DeviceSpec {
+    /// A GPU where the program was built for one and one is there, else the CPU.
+    #[default]
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// An NVIDIA GPU by its number.
+    Cuda(usize),
+    /// Apple's GPU.
+    Metal,
+}
+
+impl std::str::FromStr for DeviceSpec {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "cpu" => Ok(Self::Cpu),
+            "cuda" => Ok(Self::Cuda(0)),
+            "metal" => Ok(Self::Metal),
+            _ => text
+                .strip_prefix("cuda:")
+                .and_then(|number| number.parse().ok())
+                .map(Self::Cuda)
+                .ok_or_else(|| format!("unknown device `{text}`: auto, cpu, cuda, cuda:N or metal")),
+        }
+    }
+}
+
+impl std::fmt::Display for DeviceSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda(number) => write!(f, "cuda:{number}"),
+            Self::Metal => f.write_str("metal"),
+        }
+    }
+}
+
+impl Serialize for DeviceSpec {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for DeviceSpec {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// The number format that a model computes in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DTypeSpec {
+    /// f32 on the CPU, bf16 on a GPU.
+    #[default]
+    Auto,
+    /// 32-bit floats.
+    F32,
+    /// 16-bit floats.
+    F16,
+    /// 16-bit floats with the exponent of 32-bit ones.
+    Bf16,
+}
+
+/// The model used where none is named.
+pub const DEFAULT_MODEL: &str = "HuggingFaceTB/SmolLM2-135M-Instruct";
+
+/// The `[model]` section of a session file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelSpec {
+    /// A hub id (`owner/name[@revision]`), a folder, a `.gguf` file, `pip:PACKAGE==VERSION`, or an endpoint's URL.
+    pub source: String,
+    /// Where it runs.
+    pub device: DeviceSpec,
+    /// The number format it computes in.
+    pub dtype: DTypeSpec,
+}
+
+impl Default for ModelSpec {
+    fn default() -> Self {
+        Self { source: DEFAULT_MODEL.to_owned(), device: DeviceSpec::Auto, dtype: DTypeSpec::Auto }
+    }
+}

@@ -1,0 +1,89 @@
+//! From a row to the prompt the model sees, and from the model's answer to a label.
+//!
+//! [`template`] renders Jinja templates, [`demos`] picks the demonstrations, [`chat`] wraps turns as a model's own chat
+//! template does, [`answer`] reads a label out of generated text. Nothing here knows of models, engines or terminals: a
+//! chat template arrives as text.
+
+pub mod answer;
+pub mod chat;
+pub mod demos;
+pub mod render;
+pub mod template;
+
+use serde::{Deserialize, Serialize};
+
+pub use answer::{AnswerRule, AnswerSpec};
+pub use render::{Prompt, PromptError, Renderer};
+
+/// How demonstrations are chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DemoStrategy {
+    /// Drawn at random for each class and shuffled, as pandas' `sample` does; the same for every row.
+    #[default]
+    Random,
+    /// Those of each class nearest to the row by TF-IDF.
+    Similar,
+    /// Spread over the training rows: each one far from those already chosen.
+    Diverse,
+    /// The rows that the session lists.
+    Pinned,
+}
+
+/// The order of the labels in `{{ options }}`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptionOrder {
+    /// The session's order in every row.
+    #[default]
+    Fixed,
+    /// Drawn anew for each row from the session's seed, and kept with the prediction.
+    Shuffled,
+}
+
+/// The `[prompt]` section of a session file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PromptSpec {
+    /// Jinja template of the prompt; every column is a variable, `{{ demos }}` and `{{ options }}` too.
+    pub template: String,
+    /// Jinja template of one demonstration; every column is a variable, `{{ label }}` too.
+    #[serde(default = "default_demo")]
+    pub demo: String,
+    /// What stands between two demonstrations.
+    #[serde(default = "default_separator")]
+    pub separator: String,
+    /// Demonstrations for each class; 0 is zero-shot.
+    #[serde(default)]
+    pub shots: usize,
+    /// How demonstrations are chosen.
+    #[serde(default)]
+    pub demos: DemoStrategy,
+    /// File row numbers, for `demos = "pinned"`.
+    #[serde(default)]
+    pub pinned: Vec<usize>,
+    /// Seed of the random choices.
+    #[serde(default = "default_seed")]
+    pub seed: u32,
+    /// Send the prompt as a user turn through the model's chat template.
+    #[serde(default)]
+    pub chat: bool,
+    /// The system message, for `chat = true`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
+    /// The order of the labels in `{{ options }}`.
+    #[serde(default)]
+    pub options: OptionOrder,
+}
+
+fn default_demo() -> String {
+    "Text: <{{ text }}>\nAnswer: {{ label }}".to_owned()
+}
+
+fn default_separator() -> String {
+    "\n".to_owned()
+}
+
+fn default_seed() -> u32 {
+    42
+}
