@@ -4,11 +4,13 @@
 //! Llama and Qwen family, [`kv`] holds the keys and values that rows share, [`sample`] picks tokens. [`kernel`] is the
 //! one place for hand-written inner loops. Nothing here knows of sessions, jobs or terminals.
 
+pub mod config;
 pub mod decoder;
 pub mod kernel;
 pub mod kv;
 pub mod language;
 pub mod locate;
+pub mod ops;
 pub mod sample;
 pub mod tokenizer;
 pub mod weights;
