@@ -87,7 +87,7 @@ impl<'a> Draft<'a> {
             }
         }
         if self.finish.is_some() {
-            self.text.push_str(&self.stream.finish());
+            self.text.push_str(&self.stream.clone().finish());
         }
         if let Some(at) = rules.stop.iter().filter(|stop| !stop.is_empty()).filter_map(|stop| self.text.find(stop.as_str())).min() {
             self.text.truncate(at);

@@ -7,7 +7,7 @@
 
 use candle_core::{Result, Tensor};
 
-use super::config::{DecoderConfig, Rope, RopeScaling};
+use super::config::DecoderConfig;
 use super::kv::Batch;
 use super::ops::{Heads, Linear, Ops, Rotation};
 
@@ -42,12 +42,10 @@ pub trait Source {
     type Error;
     /// The tensor called `name`.
     fn tensor(&self, name: &str, shape: &[usize]) -> std::result::Result<Tensor, Self::Error>;
-    /// Whether there is a tensor called `name`.
-    fn contains(&self, name: &str) -> bool;
 }
 
 impl Decoder {
-    /// Reads the weights; `progress` hears of each layer read and says whether to go on.
+    /// Reads the weights.
     pub fn load<S: Source>(config: DecoderConfig, source: &S) -> std::result::Result<Self, S::Error> {
         let hidden = config.hidden_size;
         let q_width = config.heads * config.head_dim;
@@ -71,7 +69,7 @@ impl Decoder {
                 v: linear(format!("{at}.self_attn.v_proj"), kv_width, hidden, config.qkv_bias)?,
                 q_norm: head_norm(format!("{at}.self_attn.q_norm.weight"))?,
                 k_norm: head_norm(format!("{at}.self_attn.k_norm.weight"))?,
-                o: linear(format!("{at}.self_attn.o_proj"), hidden, q_width, config.o_bias)?,
+                o: linear(format!("{at}.self_attn.o_proj"), hidden, q_width, config.output_bias)?,
                 post_norm: norm(format!("{at}.post_attention_layernorm.weight"))?,
                 gate: linear(format!("{at}.mlp.gate_proj"), config.intermediate_size, hidden, config.mlp_bias)?,
                 up: linear(format!("{at}.mlp.up_proj"), config.intermediate_size, hidden, config.mlp_bias)?,
@@ -85,7 +83,7 @@ impl Decoder {
             linear("lm_head".to_owned(), config.vocab_size, hidden, false)?
         };
         let norm = norm("model.norm.weight".to_owned())?;
-        let frequencies = frequencies(&config.rope, config.head_dim);
+        let frequencies = config.rope.inverse_frequencies(config.head_dim);
         Ok(Self { config, embeddings, layers, norm, head, frequencies })
     }
 
@@ -165,28 +163,5 @@ impl Decoder {
     /// Logits over the vocabulary, `[rows, vocabulary]`, of hidden states as [`Self::forward`] gives them.
     pub fn logits<O: Ops>(&self, ops: &O, hidden: &O::Mat) -> Result<Vec<f32>> {
         ops.values(&ops.linear(hidden, &self.head)?)
-    }
-}
-
-/// RoPE's angular frequencies, `dim / 2` of them, computed in f32 as transformers does.
-fn frequencies(rope: &Rope, dim: usize) -> Vec<f32> {
-    let plain = (0..dim / 2).map(|i| 1.0 / (rope.theta as f32).powf(2.0 * i as f32 / dim as f32));
-    match &rope.scaling {
-        RopeScaling::None => plain.collect(),
-        RopeScaling::Linear { factor } => plain.map(|f| f / *factor as f32).collect(),
-        RopeScaling::Llama3 { factor, low_freq_factor, high_freq_factor, original_context } => plain
-            .map(|f| {
-                let turns = *original_context as f64 * f64::from(f) / std::f64::consts::TAU;
-                let slowed = f / *factor as f32;
-                let blend = (turns - low_freq_factor) / (high_freq_factor - low_freq_factor);
-                if turns < *low_freq_factor {
-                    slowed
-                } else if turns > *high_freq_factor {
-                    f
-                } else {
-                    (1.0 - blend as f32) * slowed + blend as f32 * f
-                }
-            })
-            .collect(),
     }
 }

@@ -47,10 +47,6 @@ impl Source for Reader<'_> {
         }
         self.weights.tensor(name, shape, self.dtype, self.device)
     }
-
-    fn contains(&self, name: &str) -> bool {
-        self.weights.contains(name)
-    }
 }
 
 impl LanguageModel {
@@ -69,9 +65,9 @@ impl LanguageModel {
             DTypeSpec::F16 => DType::F16,
         };
         let weights = Weights::open(&located.files)?;
-        let tokenizer = Arc::new(Tokenizer::open(&located.files)?);
+        let tokenizer = Arc::new(weights.tokenizer()?);
         let decoder = load_decoder(&weights, &device, dtype, go_on)?;
-        let (chat, generation, sha256) = (weights.chat_template()?, weights.generation_config()?, weights.sha256()?);
+        let (chat, generation, sha256) = (weights.chat_template()?, weights.generation()?, weights.sha256()?);
         Ok(Self { decoder, tokenizer, chat, generation, device, dtype, sha256 })
     }
 
@@ -92,7 +88,7 @@ pub fn load_decoder(
     dtype: DType,
     go_on: &mut dyn FnMut() -> bool,
 ) -> Result<Decoder, LoadError> {
-    Decoder::load(weights.config()?, &Reader { weights, device, dtype, progress: std::cell::RefCell::new(go_on) })
+    Decoder::load(weights.config().clone(), &Reader { weights, device, dtype, progress: std::cell::RefCell::new(go_on) })
 }
 
 fn open(spec: &DeviceSpec) -> Result<Device, LoadError> {
