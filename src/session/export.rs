@@ -79,24 +79,22 @@ pub enum ExportError {
 pub fn export(run: &Path, format: Format, out: &mut dyn Write) -> Result<(), ExportError> {
     let table = run.join("predictions.csv");
     let predictions = predictions::read(&table)?;
+    let json = |name: &str| Ok::<_, ExportError>(read_json(&run.join(name))?.unwrap_or_default());
     let written = match format {
         Format::Csv => {
             let bytes = std::fs::read(&table).map_err(|source| ExportError::Read { path: table, source })?;
             out.write_all(predictions::complete(&bytes))
         }
         Format::Json => {
-            let manifest = read_json(&run.join("manifest.json"))?.unwrap_or_default();
-            let report = read_json(&run.join("report.json"))?.unwrap_or_default();
             let rows = predictions.rows.iter().map(|row| record(row, &predictions)).collect();
-            crate::text::json(&Export { manifest, report, rows })
+            crate::text::json(&Export { manifest: json("manifest.json")?, report: json("report.json")?, rows })
                 .map_err(io::Error::from)
                 .and_then(|text| writeln!(out, "{text}"))
         }
         Format::Md => {
-            let manifest = read_json(&run.join("manifest.json"))?.unwrap_or_default();
-            let finished = run.join("report.json").is_file();
             let name = run.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-            out.write_all(document::document(&name, &manifest, &predictions, finished).as_bytes())
+            let (manifest, report) = (json("manifest.json")?, json("report.json")?);
+            out.write_all(document::document(&name, &manifest, &report, &predictions).as_bytes())
         }
     };
     written.and_then(|()| out.flush()).map_err(ExportError::Write)

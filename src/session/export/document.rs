@@ -7,17 +7,22 @@ use crate::session::predictions::{Prediction, Predictions};
 
 use super::markdown::{escape, fence, label, line, rule, table};
 
-/// The document. What the manifest does not tell is left out.
-pub(super) fn document(run: &str, manifest: &Value, predictions: &Predictions, finished: bool) -> String {
+/// The document of the run named `run`. What the manifest does not tell is left out; `report` is `report.json`, `null`
+/// while the run is not finished. Figures are computed anew, of the rows that are there.
+pub(super) fn document(run: &str, manifest: &Value, report: &Value, predictions: &Predictions) -> String {
     let session = Session(manifest.pointer("/session").unwrap_or(&Value::Null));
     let title = session.text("/title").unwrap_or(run);
     let labelled: Vec<(&str, &str)> =
         predictions.rows.iter().filter_map(|row| Some((row.gold.as_deref()?, row.predicted.as_str()))).collect();
-    let report = Report::new(Confusion::of(labelled.iter().copied()));
+    let figures = Report::new(Confusion::of(labelled.iter().copied()));
 
     let mut text = format!("# {}\n\n", label(title));
-    text += &format!("Run {}, {} of the {}.\n\n", label(run), rows(predictions.rows.len()), splits(&predictions.rows));
-    if !finished {
+    text += &format!("Run {}, {} of the {}", label(run), rows(predictions.rows.len()), splits(&predictions.rows));
+    if let Some(seconds) = report.pointer("/seconds").and_then(Value::as_f64) {
+        text += &format!(", {seconds:.1} seconds");
+    }
+    text += ".\n\n";
+    if report.is_null() {
         text += "**The run is not finished:** the figures are those of the rows answered so far.\n\n";
     }
     text += &setup(&session);
@@ -29,11 +34,11 @@ pub(super) fn document(run: &str, manifest: &Value, predictions: &Predictions, f
         if labelled.len() < predictions.rows.len() {
             text += &format!("Of {} with a gold label.\n\n", rows(labelled.len()));
         }
-        text += &results(&report);
-        text += &confusion(&report.confusion);
+        text += &results(&figures);
+        text += &confusion(&figures.confusion);
     }
     text += "## Methods\n\n";
-    text += &methods(&session, predictions, &report);
+    text += &methods(&session, predictions, &figures);
     if !manifest.is_null() {
         let manifest = crate::text::json(manifest).unwrap_or_default();
         text += &format!("\n\n## Manifest\n\n{}", fence("json", &manifest));
@@ -101,9 +106,11 @@ fn setup(session: &Session<'_>) -> String {
         ("Decoding", "/decode/method"),
         ("Answer rule", "/answer/rule"),
     ];
-    let known: Vec<[String; 2]> =
-        entries.into_iter().filter_map(|(name, pointer)| Some([name.to_owned(), session.value(pointer)?])).collect();
-    if known.is_empty() { String::new() } else { format!("## Set-up\n\n{}\n", table(["", ""], known)) }
+    let known: String = entries
+        .into_iter()
+        .filter_map(|(name, pointer)| Some(format!("- {name}: {}\n", session.value(pointer)?)))
+        .collect();
+    if known.is_empty() { known } else { format!("## Set-up\n\n{known}\n") }
 }
 
 fn prompt(session: &Session<'_>) -> String {

@@ -26,7 +26,7 @@ fn run(folder: &Path) -> PathBuf {
     let run = folder.join("2025-11-21_ab12");
     fs::create_dir(&run).unwrap();
     fs::write(run.join("manifest.json"), manifest().to_string()).unwrap();
-    fs::write(run.join("report.json"), r#"{"run": "ab12", "accuracy": 0.5, "kappa": null}"#).unwrap();
+    fs::write(run.join("report.json"), r#"{"run": "ab12", "seconds": 12.34, "kappa": null}"#).unwrap();
     let columns = Columns { labels: vec!["pro|con".into(), "no".into()], extra: vec!["options".into()] };
     let (mut writer, _) = Writer::open(&run.join("predictions.csv"), columns).unwrap();
     let row = |row, gold: Option<&str>, predicted: &str| Prediction {
@@ -88,8 +88,8 @@ fn markdown_tells_the_run() {
     let run = run(folder.path());
     let text = exported(&run, Format::Md);
     for part in [
-        "# A \\| \\*trick\\* &lt;b&gt;title&lt;/b&gt; \\\\u{1b}\\[2J\n\nRun 2025-11-21\\_ab12, 3 rows of the validation split.\n",
-        "| Model | owner/some\\_model |\n",
+        "# A \\| \\*trick\\* &lt;b&gt;title&lt;/b&gt; \\\\u{1b}\\[2J\n\nRun 2025-11-21\\_ab12, 3 rows of the validation split, 12.3 seconds.\n",
+        "- Model: owner/some\\_model\n",
         "System message:\n\n```\nBe brief.\n```\n",
         "````jinja\nSay ```yes``` or no.\n{{ demos }}\n{{ text }}\\u{9b}\n````\n",
         "Each demonstration:\n\n```jinja\n{{ text }}: {{ label }}\n```\n",
