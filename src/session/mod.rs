@@ -3,6 +3,7 @@
 pub mod export;
 pub mod folder;
 pub mod home;
+pub mod predictions;
 pub mod run;
 pub mod spec;
 
