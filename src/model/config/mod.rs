@@ -242,11 +242,11 @@ impl DecoderConfig {
                 return Err(error(key, format!("{value} is not between 1 and {most}")));
             }
         }
-        if self.heads % self.kv_heads != 0 {
+        if !self.heads.is_multiple_of(self.kv_heads) {
             let message = format!("{} query heads do not share {} key heads evenly", self.heads, self.kv_heads);
             return Err(error(keys[5], message));
         }
-        if self.head_dim % 2 != 0 {
+        if !self.head_dim.is_multiple_of(2) {
             return Err(error(keys[6], format!("{} is odd, which RoPE cannot rotate", self.head_dim)));
         }
         if !(self.rms_norm_eps >= 0.0 && self.rms_norm_eps < 1.0) {
