@@ -6,7 +6,8 @@
 //! * [`model`] knows nothing of sessions or terminals;
 //! * [`engine`] owns the models on a thread of its own and answers in events;
 //! * [`session`] ties them together: the TOML file, the run folder, the run itself;
-//! * [`cli`] is the headless face of all that.
+//! * [`cli`] is the headless face of all that;
+//! * [`text`] makes what came from outside safe to show, and knows nobody.
 
 pub mod cli;
 pub mod data;
@@ -15,3 +16,4 @@ pub mod metrics;
 pub mod model;
 pub mod prompt;
 pub mod session;
+pub mod text;

@@ -62,6 +62,8 @@ pub struct ScoreRequest {
     pub prompts: Vec<String>,
     /// Label words; a blank is put between prompt and label unless the prompt ends in white space.
     pub labels: Vec<String>,
+    /// What to call each prompt in messages, as its row in the data file; its index where this is empty.
+    pub rows: Vec<usize>,
     /// Prompts whose answers are known already (a resumed run). Batches are laid out as if they were not, so that a
     /// resumed run computes the same numbers as an unbroken one.
     pub done: Vec<bool>,
@@ -106,6 +108,8 @@ pub struct GenerateRequest {
     pub prompts: Vec<String>,
     /// How tokens are picked.
     pub generation: Generation,
+    /// See [`ScoreRequest::rows`].
+    pub rows: Vec<usize>,
     /// See [`ScoreRequest::done`].
     pub done: Vec<bool>,
     /// Rows a batch, or what fits into memory.

@@ -131,12 +131,12 @@ pub struct Answer {
     pub logprobs: Vec<f64>,
     /// The generated text; empty where labels were scored.
     pub text: String,
+    /// Tokens generated, the end token included; empty where labels were scored.
+    pub token_ids: Vec<u32>,
     /// Why generation ended.
     pub finish: Option<FinishReason>,
     /// Tokens of the prompt.
     pub prompt_tokens: usize,
-    /// Tokens generated.
-    pub new_tokens: usize,
 }
 
 /// Why generation ended.

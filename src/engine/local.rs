@@ -1,1 +1,571 @@
-//! To be written.
+//! The engine that runs models on this machine.
+//!
+//! On the CPU the batches of a job are spread over threads, one batch a thread with single-threaded products; what
+//! cannot be spread (a shared prefix, a single prompt) uses all threads in its products. On a GPU batches go one after
+//! another.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Instant;
+
+use crate::model::kv::{Batch, Row};
+use crate::model::language::LanguageModel;
+use crate::model::ops::cpu::Cpu;
+use crate::model::ops::{Ops, device};
+use crate::model::sample::Picking;
+use crate::model::tokenizer::Tokenizer;
+use crate::model::weights::LoadError;
+use crate::model::{ModelSpec, kernel, locate};
+
+use super::command::{GenerateRequest, Generation, ScoreRequest, Temperature};
+use super::event::{Answer, Event, ModelInfo, NextToken, Outcome, Progress, Stats};
+use super::generate::{self, Rules, generate_batch};
+use super::plan::{Item, Plan};
+use super::score::{CHUNK, prefill, score_batch};
+use super::worker::{Backend, EngineError, Job};
+
+/// Rows of a scoring batch on the CPU: more do not make products faster.
+const CPU_SCORE_ROWS: usize = 64;
+/// Tokens of a batch on the CPU: enough that packing the weights for a product costs little beside it.
+const CPU_TOKENS: usize = 1024;
+/// Rows decoded together on the CPU.
+const CPU_GENERATE_ROWS: usize = 32;
+/// Rows and tokens of a batch on a GPU.
+const GPU_ROWS: usize = 256;
+const GPU_TOKENS: usize = 16_384;
+
+/// Models on this machine.
+pub struct Local {
+    threads: usize,
+    loaded: Option<Loaded>,
+}
+
+struct Loaded {
+    spec: ModelSpec,
+    model: LanguageModel,
+    info: Arc<ModelInfo>,
+}
+
+impl Local {
+    /// An engine on so many threads; where none are named, all of the machine's but one for the interface where there
+    /// are more than two.
+    pub fn new(threads: Option<usize>) -> Self {
+        let available = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let threads = threads.unwrap_or(if available > 2 { available - 1 } else { available }).max(1);
+        // Products inside one operation run on rayon's own pool; a second call finds it built already.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+        Self { threads, loaded: None }
+    }
+
+    fn loaded(&self) -> Result<&Loaded, EngineError> {
+        self.loaded.as_ref().ok_or_else(|| EngineError::Failed("no model is loaded".to_owned()))
+    }
+}
+
+impl From<LoadError> for EngineError {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Cancelled => Self::Cancelled,
+            error => Self::Bad(error.to_string()),
+        }
+    }
+}
+
+impl From<candle_core::Error> for EngineError {
+    fn from(error: candle_core::Error) -> Self {
+        // Only the first line: candle appends a backtrace.
+        Self::Failed(error.to_string().lines().next().unwrap_or("computing failed").to_owned())
+    }
+}
+
+impl Backend for Local {
+    fn load(&mut self, job: &Job, spec: &ModelSpec) -> Result<Arc<ModelInfo>, EngineError> {
+        if let Some(loaded) = self.loaded.as_ref().filter(|loaded| loaded.spec == *spec) {
+            return Ok(Arc::clone(&loaded.info));
+        }
+        let located = locate::locate(&spec.source, &mut |fetching| {
+            job.loading(fetching.what.clone(), fetching.done, fetching.total);
+            !job.is_cancelled()
+        });
+        job.check()?;
+        let located = located.map_err(|error| EngineError::Bad(error.to_string()))?;
+        job.loading(format!("reading {}", located.name), 0, None);
+        // The old model goes first: two need not fit into memory.
+        self.loaded = None;
+        let model = LanguageModel::load(&located, &spec.device, spec.dtype, &mut || !job.is_cancelled())?;
+        let info = Arc::new(ModelInfo {
+            name: located.name,
+            origin: located.origin,
+            sha256: model.sha256.clone(),
+            device: model.device_name(),
+            dtype: format!("{:?}", model.dtype).to_lowercase(),
+            context: model.decoder.config().context,
+            threads: self.threads,
+            tokenizer: Arc::clone(&model.tokenizer),
+            chat: model.chat.clone(),
+        });
+        self.loaded = Some(Loaded { spec: spec.clone(), model, info: Arc::clone(&info) });
+        Ok(info)
+    }
+
+    fn score(&mut self, job: &Job, request: &ScoreRequest) -> Result<Stats, EngineError> {
+        let started = Instant::now();
+        let Loaded { model, .. } = self.loaded()?;
+        let mut stats = Stats::default();
+        let items = items(job, model, request, &mut stats)?;
+        let (rows, tokens) = self.budget(model, &items, request.batch_size, CPU_SCORE_ROWS);
+        let plan = Plan::new(items, true, rows, tokens);
+        let answer = |place: usize, logprobs: &Vec<f64>| {
+            let prompt_tokens = plan.items.get(place).map_or(0, |item| item.context.len());
+            let indices = plan.answers.get(place).into_iter().flatten();
+            indices
+                .map(|&index| Answer {
+                    index,
+                    logprobs: logprobs.to_vec(),
+                    text: String::new(),
+                    token_ids: Vec::new(),
+                    finish: None,
+                    prompt_tokens,
+                })
+                .collect::<Vec<_>>()
+        };
+        let go_on = || !job.is_cancelled();
+        if model.device.is_cpu() {
+            let all = Cpu { threads: self.threads };
+            let shared = shared(model, &all, &plan, &go_on, job)?;
+            let todo = todo(&plan, &request.done);
+            // One batch cannot be spread: its products take all threads.
+            let ops = if todo.len() > 1 { Cpu { threads: 1 } } else { all };
+            let work = |batch: &Vec<usize>| Ok(score_batch(&model.decoder, &ops, &shared, &plan, batch)?);
+            spread(job, &plan, &request.done, &todo, self.threads, work, answer, &mut stats)?;
+        } else {
+            let ops = device::Device { device: model.device.clone(), dtype: model.dtype };
+            let shared = shared(model, &ops, &plan, &go_on, job)?;
+            let todo = todo(&plan, &request.done);
+            let work = |batch: &Vec<usize>| {
+                halving(job, batch, &|batch| Ok(score_batch(&model.decoder, &ops, &shared, &plan, batch)?))
+            };
+            spread(job, &plan, &request.done, &todo, 1, work, answer, &mut stats)?;
+        }
+        stats.seconds = started.elapsed().as_secs_f64();
+        Ok(stats)
+    }
+
+    fn generate(&mut self, job: &Job, request: &GenerateRequest) -> Result<Stats, EngineError> {
+        let started = Instant::now();
+        let Loaded { model, .. } = self.loaded()?;
+        let mut stats = Stats::default();
+        let rules = rules(model, &request.generation)?;
+        let as_scored = ScoreRequest {
+            prompts: request.prompts.clone(),
+            labels: Vec::new(),
+            rows: request.rows.clone(),
+            done: Vec::new(),
+            batch_size: None,
+            truncate: request.truncate,
+        };
+        let items = items(job, model, &as_scored, &mut stats)?;
+        let (rows, tokens) = self.budget(model, &items, request.batch_size, CPU_GENERATE_ROWS);
+        // Greedy texts of equal prompts are equal; drawn ones are not.
+        let plan = Plan::new(items, rules.picking.temperature <= 0.0, rows, tokens.max(rows * 64));
+        let answer = |place: usize, draft: &Done| {
+            let prompt_tokens = plan.items.get(place).map_or(0, |item| item.context.len());
+            let indices = plan.answers.get(place).into_iter().flatten();
+            indices
+                .map(|&index| Answer {
+                    index,
+                    logprobs: Vec::new(),
+                    text: draft.text.clone(),
+                    token_ids: draft.tokens.clone(),
+                    finish: draft.finish,
+                    prompt_tokens,
+                })
+                .collect::<Vec<_>>()
+        };
+        let go_on = || !job.is_cancelled();
+        if model.device.is_cpu() {
+            let all = Cpu { threads: self.threads };
+            let shared = shared(model, &all, &plan, &go_on, job)?;
+            let todo = todo(&plan, &request.done);
+            let ops = if todo.len() > 1 { Cpu { threads: 1 } } else { all };
+            let work = |batch: &Vec<usize>| continue_batch(job, model, &ops, &shared, &plan, batch, &rules, request.stream);
+            spread(job, &plan, &request.done, &todo, self.threads, work, answer, &mut stats)?;
+        } else {
+            let ops = device::Device { device: model.device.clone(), dtype: model.dtype };
+            let shared = shared(model, &ops, &plan, &go_on, job)?;
+            let todo = todo(&plan, &request.done);
+            let work = |batch: &Vec<usize>| {
+                halving(job, batch, &|batch| continue_batch(job, model, &ops, &shared, &plan, batch, &rules, request.stream))
+            };
+            spread(job, &plan, &request.done, &todo, 1, work, answer, &mut stats)?;
+        }
+        stats.seconds = started.elapsed().as_secs_f64();
+        Ok(stats)
+    }
+
+    fn next(&mut self, job: &Job, prompt: &str, top: usize) -> Result<Outcome, EngineError> {
+        let Loaded { model, .. } = self.loaded()?;
+        let token_ids = model.tokenizer.encode(prompt, true).map_err(|error| EngineError::Bad(error.to_string()))?;
+        if token_ids.is_empty() || token_ids.len() > model.decoder.config().context {
+            return Err(EngineError::Bad(format!(
+                "the prompt has {} tokens: 1 to {} are needed",
+                token_ids.len(),
+                model.decoder.config().context
+            )));
+        }
+        let (mut next, perplexity) = if model.device.is_cpu() {
+            distribution(job, model, &Cpu { threads: self.threads }, &token_ids)?
+        } else {
+            distribution(job, model, &device::Device { device: model.device.clone(), dtype: model.dtype }, &token_ids)?
+        };
+        next.truncate(top);
+        Ok(Outcome::Next { token_ids, next, perplexity })
+    }
+}
+
+/// A finished text.
+struct Done {
+    text: String,
+    tokens: Vec<u32>,
+    finish: Option<super::FinishReason>,
+}
+
+#[allow(clippy::too_many_arguments)]
+fn continue_batch<O: Ops>(
+    job: &Job,
+    model: &LanguageModel,
+    ops: &O,
+    shared: &[(usize, O::Cache)],
+    plan: &Plan,
+    batch: &[usize],
+    rules: &Rules<'_>,
+    stream: bool,
+) -> Result<Vec<Done>, EngineError> {
+    let prompts = batch
+        .iter()
+        .filter_map(|&place| {
+            let index = plan.answers.get(place)?.first()?;
+            Some((*index, plan.items.get(place)?.context.clone()))
+        })
+        .collect();
+    let drafts = generate_batch(
+        &model.decoder,
+        ops,
+        shared,
+        plan.prefix,
+        prompts,
+        rules,
+        &mut || !job.is_cancelled(),
+        &mut |token| {
+            if stream {
+                let text = token.text.to_owned();
+                job.send(Event::Token { job: job.id(), index: token.index, id: token.id, text, logprob: token.logprob });
+            }
+        },
+    )?;
+    let drafts: Vec<generate::Draft<'_>> = drafts.ok_or(EngineError::Cancelled)?;
+    Ok(drafts.into_iter().map(|draft| Done { text: draft.text, tokens: draft.tokens, finish: draft.finish }).collect())
+}
+
+impl Local {
+    /// Rows and tokens of a batch. On the CPU small jobs are cut finer, so that every thread has several batches.
+    fn budget(&self, model: &LanguageModel, items: &[Item], asked: Option<usize>, cpu_rows: usize) -> (usize, usize) {
+        let tokens: usize = items.iter().map(|item| item.context.len()).sum();
+        match (asked, model.device.is_cpu()) {
+            (Some(rows), _) => (rows, usize::MAX),
+            (None, true) => (cpu_rows, (tokens / (self.threads * 4)).clamp(CPU_TOKENS / 8, CPU_TOKENS)),
+            (None, false) => (GPU_ROWS, GPU_TOKENS),
+        }
+    }
+}
+
+/// Tokens of every prompt and its labels; prompts that are too long are cut or refused.
+fn items(job: &Job, model: &LanguageModel, request: &ScoreRequest, stats: &mut Stats) -> Result<Vec<Item>, EngineError> {
+    let context = model.decoder.config().context;
+    let mut boundaries = Boundaries::new(&model.tokenizer, &request.labels);
+    let mut items = Vec::with_capacity(request.prompts.len());
+    let mut too_long = Vec::new();
+    for (index, prompt) in request.prompts.iter().enumerate() {
+        if index % 64 == 0 {
+            job.check()?;
+        }
+        let mut item = boundaries.item(prompt)?;
+        if item.context.is_empty() {
+            return Err(EngineError::Bad(format!("the prompt of row {} is empty", name(&request.rows, index))));
+        }
+        let room = item.labels.iter().map(Vec::len).max().unwrap_or(0).max(1);
+        if item.context.len() + room > context {
+            if request.truncate && room < context {
+                item.context.drain(..item.context.len() + room - context);
+                stats.truncated += 1;
+            } else {
+                too_long.push((name(&request.rows, index), item.context.len()));
+            }
+        }
+        stats.prompt_tokens += item.context.len();
+        items.push(item);
+    }
+    if let Some((row, tokens)) = too_long.first() {
+        let mut rows: Vec<String> = too_long.iter().take(10).map(|(row, _)| row.to_string()).collect();
+        if too_long.len() > rows.len() {
+            rows.push(format!("and {} more", too_long.len() - rows.len()));
+        }
+        return Err(EngineError::Bad(format!(
+            "{} of {} prompts are longer than the model's context of {context} tokens (row {row} has {tokens}): rows {}; \
+             shorten the prompt or set decode.truncate = \"left\"",
+            too_long.len(),
+            request.prompts.len(),
+            rows.join(", ")
+        )));
+    }
+    Ok(items)
+}
+
+fn name(rows: &[usize], index: usize) -> usize {
+    rows.get(index).copied().unwrap_or(index)
+}
+
+/// Where prompts end and labels begin, in tokens.
+///
+/// A label is what the tokenizer makes of prompt and label written together, from the first token that differs from
+/// the prompt alone. That depends only on how the prompt ends, so each ending is worked out once.
+struct Boundaries<'a> {
+    tokenizer: &'a Tokenizer,
+    labels: &'a [String],
+    /// Last characters of a prompt to how many of its tokens the labels take back, and the labels' tokens.
+    known: HashMap<String, (usize, Vec<Vec<u32>>)>,
+}
+
+/// Characters of a prompt's end that decide on the boundary: more than any word that a label could join.
+const ENDING: usize = 48;
+
+impl<'a> Boundaries<'a> {
+    fn new(tokenizer: &'a Tokenizer, labels: &'a [String]) -> Self {
+        Self { tokenizer, labels, known: HashMap::new() }
+    }
+
+    fn item(&mut self, prompt: &str) -> Result<Item, EngineError> {
+        let encode = |text: &str| self.tokenizer.encode(text, true).map_err(|error| EngineError::Bad(error.to_string()));
+        let mut context = encode(prompt)?;
+        if self.labels.is_empty() {
+            return Ok(Item { context, labels: Vec::new() });
+        }
+        let ending: String = prompt.chars().rev().take(ENDING).collect();
+        let (taken_back, labels) = match self.known.get(&ending) {
+            Some(known) => known.clone(),
+            None => {
+                // A blank at the prompt's end belongs to the label's first token: " support", not " " and "support".
+                let stem = prompt.strip_suffix(' ').unwrap_or(prompt);
+                let blank = if stem.ends_with(char::is_whitespace) || stem.is_empty() { "" } else { " " };
+                let joined: Vec<Vec<u32>> =
+                    self.labels.iter().map(|label| encode(&format!("{stem}{blank}{label}"))).collect::<Result<_, _>>()?;
+                let common = |ids: &Vec<u32>| ids.iter().zip(&context).take_while(|(a, b)| a == b).count().min(ids.len() - 1);
+                let kept = joined.iter().filter(|ids| !ids.is_empty()).map(common).min().unwrap_or(0);
+                let labels = joined.iter().map(|ids| ids.get(kept..).unwrap_or_default().to_vec()).collect();
+                let known = (context.len() - kept, labels);
+                self.known.insert(ending, known.clone());
+                known
+            }
+        };
+        context.truncate(context.len().saturating_sub(taken_back));
+        Ok(Item { context, labels })
+    }
+}
+
+fn rules<'a>(model: &'a LanguageModel, generation: &'a Generation) -> Result<Rules<'a>, EngineError> {
+    let own = &model.generation;
+    let picking = match generation.temperature {
+        Temperature::Value(temperature) => Picking {
+            temperature,
+            top_k: generation.top_k,
+            top_p: generation.top_p,
+            repetition_penalty: generation.repetition_penalty,
+        },
+        Temperature::Model => Picking {
+            temperature: if own.do_sample { own.temperature.unwrap_or(1.0) } else { 0.0 },
+            top_k: generation.top_k.or(own.top_k),
+            top_p: generation.top_p.or(own.top_p),
+            repetition_penalty: generation.repetition_penalty.or(own.repetition_penalty),
+        },
+    };
+    if generation.max_new_tokens == 0 {
+        return Err(EngineError::Bad("decode.max_new_tokens is 0: at least one token must be generated".to_owned()));
+    }
+    Ok(Rules {
+        tokenizer: &model.tokenizer,
+        end: &model.decoder.config().eos,
+        picking,
+        seed: generation.seed,
+        max_new_tokens: generation.max_new_tokens,
+        context: model.decoder.config().context,
+        stop: &generation.stop,
+    })
+}
+
+/// Keys and values of the prefix that all prompts share.
+fn shared<O: Ops>(
+    model: &LanguageModel,
+    ops: &O,
+    plan: &Plan,
+    go_on: &dyn Fn() -> bool,
+    job: &Job,
+) -> Result<Vec<(usize, O::Cache)>, EngineError> {
+    let prefix = plan.items.first().and_then(|item| item.context.get(..plan.prefix)).unwrap_or_default();
+    if prefix.is_empty() {
+        return Ok(Vec::new());
+    }
+    job.check()?;
+    let cache = prefill(&model.decoder, ops, &[], prefix, &mut || go_on())?;
+    Ok(vec![cache.ok_or(EngineError::Cancelled)?])
+}
+
+/// The batches with a prompt that is not answered yet.
+fn todo<'p>(plan: &'p Plan, done: &[bool]) -> Vec<&'p Vec<usize>> {
+    plan.batches.iter().filter(|batch| !plan.is_done(batch, done)).collect()
+}
+
+/// Works batches off on so many threads and hands their answers on as they come.
+#[allow(clippy::too_many_arguments)]
+fn spread<T: Send>(
+    job: &Job,
+    plan: &Plan,
+    done: &[bool],
+    todo: &[&Vec<usize>],
+    threads: usize,
+    work: impl Fn(&Vec<usize>) -> Result<Vec<T>, EngineError> + Sync,
+    answer: impl Fn(usize, &T) -> Vec<Answer>,
+    stats: &mut Stats,
+) -> Result<(), EngineError> {
+    let is_done = |index: usize| done.get(index).copied().unwrap_or(false);
+    let total: usize = plan.answers.iter().map(Vec::len).sum();
+    let mut answered = (0..total).filter(|&index| is_done(index)).count();
+    stats.prefix_tokens = plan.prefix;
+    stats.computed_tokens += if todo.is_empty() { 0 } else { plan.prefix };
+    job.progress(Progress { done: answered, total, note: None });
+    let mut take = |batch: &Vec<usize>, results: Vec<T>| {
+        let mut answers = Vec::new();
+        for (&place, result) in batch.iter().zip(&results) {
+            stats.computed_tokens += plan.items.get(place).map_or(0, |item| item.context.len() - plan.prefix);
+            answers.extend(answer(place, result).into_iter().filter(|answer| !is_done(answer.index)));
+        }
+        answered += answers.len();
+        stats.rows += answers.len();
+        stats.new_tokens += answers.iter().map(|answer| answer.token_ids.len()).sum::<usize>();
+        job.answers(answers);
+        job.progress(Progress { done: answered, total, note: None });
+    };
+    if threads < 2 || todo.len() < 2 {
+        for batch in todo {
+            job.check()?;
+            take(batch, work(batch)?);
+        }
+        return Ok(());
+    }
+    let next = AtomicUsize::new(0);
+    let (results, received) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for _ in 0..threads.min(todo.len()) {
+            let (results, next, work) = (results.clone(), &next, &work);
+            scope.spawn(move || {
+                // The longest batches first: the threads end together.
+                while let Some(batch) = todo.len().checked_sub(1 + next.fetch_add(1, Ordering::Relaxed)).and_then(|at| todo.get(at)) {
+                    let result = job.check().and_then(|()| {
+                        let work = std::panic::AssertUnwindSafe(|| work(batch));
+                        std::panic::catch_unwind(work)
+                            .unwrap_or_else(|panic| Err(EngineError::Failed(super::worker::panic_text(&*panic).to_owned())))
+                    });
+                    let failed = result.is_err();
+                    if results.send((*batch, result)).is_err() || failed {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(results);
+        let mut outcome = Ok(());
+        for (batch, result) in received {
+            match result {
+                Ok(results) => take(batch, results),
+                Err(error) => {
+                    // The others stop at their next batch; the first error is the one told.
+                    next.store(todo.len(), Ordering::Relaxed);
+                    outcome = outcome.and(Err(error));
+                }
+            }
+        }
+        outcome
+    })
+}
+
+/// Runs a batch in halves, and halves of halves, where it does not fit into memory.
+fn halving<T>(
+    job: &Job,
+    batch: &[usize],
+    work: &dyn Fn(&[usize]) -> Result<Vec<T>, EngineError>,
+) -> Result<Vec<T>, EngineError> {
+    match work(batch) {
+        Err(EngineError::Failed(error)) if batch.len() > 1 && is_out_of_memory(&error) => {
+            let (first, second) = batch.split_at(batch.len() / 2);
+            let note = format!("out of memory: {} rows at once instead of {}", first.len(), batch.len());
+            job.progress(Progress { done: 0, total: 0, note: Some(note) });
+            let mut results = halving(job, first, work)?;
+            results.extend(halving(job, second, work)?);
+            Ok(results)
+        }
+        result => result,
+    }
+}
+
+fn is_out_of_memory(error: &str) -> bool {
+    let error = error.to_lowercase();
+    error.contains("out of memory") || error.contains("out_of_memory")
+}
+
+/// The whole next-token distribution, best first, and the perplexity of the prompt's own tokens.
+fn distribution<O: Ops>(
+    job: &Job,
+    model: &LanguageModel,
+    ops: &O,
+    ids: &[u32],
+) -> Result<(Vec<NextToken>, Option<f64>), EngineError> {
+    let decoder = &model.decoder;
+    let vocabulary = decoder.config().vocab_size.max(1);
+    let mut caches = [(0, O::Cache::default())];
+    let mut surprise = 0.0;
+    let mut at = 0;
+    let mut last = Vec::new();
+    for piece in ids.chunks(CHUNK) {
+        job.check()?;
+        let rows = [Row { tokens: piece.to_vec(), tree: Vec::new(), wanted: 0 }];
+        let hidden = decoder.forward(ops, &mut Batch { rows: &rows, shared: &[], caches: Some(&mut caches) })?;
+        for first in (0..piece.len()).step_by(64) {
+            let places: Vec<usize> = (first..piece.len().min(first + 64)).collect();
+            let logits = decoder.logits(ops, &ops.select(&hidden, &places)?)?;
+            for logits in logits.chunks_exact(vocabulary) {
+                at += 1;
+                match ids.get(at) {
+                    Some(&id) => {
+                        let logit = logits.get(id as usize).copied().unwrap_or(f32::NEG_INFINITY);
+                        surprise += kernel::log_sum_exp(logits) - f64::from(logit);
+                    }
+                    None => last = logits.to_vec(),
+                }
+            }
+        }
+    }
+    let normaliser = kernel::log_sum_exp(&last);
+    let mut next: Vec<(u32, f32)> = last.iter().enumerate().map(|(id, &logit)| (id as u32, logit)).collect();
+    next.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    let next = next
+        .into_iter()
+        .map(|(id, logit)| NextToken {
+            id,
+            token: model.tokenizer.token_text(id),
+            logit,
+            probability: (f64::from(logit) - normaliser).exp(),
+        })
+        .collect();
+    let perplexity = (ids.len() > 1).then(|| (surprise / (ids.len() - 1) as f64).exp());
+    Ok((next, perplexity))
+}

@@ -10,6 +10,7 @@ pub mod event;
 pub mod fake;
 pub mod generate;
 pub mod local;
+pub mod plan;
 pub mod score;
 pub mod worker;
 

@@ -1,1 +1,148 @@
-//! To be written.
+//! Log-probabilities of labels: every label's own tokens, exactly, for about one forward pass.
+//!
+//! The inner nodes of the labels' trie ride behind each prompt as a tree ([`crate::model::kv`]): the hidden state of the
+//! prompt's last token gives the labels' first tokens, that of each node the tokens that continue it.
+
+use candle_core::Result;
+
+use crate::model::decoder::Decoder;
+use crate::model::kernel;
+use crate::model::kv::{Batch, Node, Row};
+use crate::model::ops::Ops;
+
+use super::plan::{Item, Plan};
+
+/// Tokens that are computed at once where there is no batch to fill: a prefix, a long prompt.
+pub const CHUNK: usize = 512;
+
+/// Rows of logits held at once.
+const LOGIT_ROWS: usize = 32;
+
+/// The labels of one item as a tree, and where each label's tokens are read.
+struct Trie {
+    nodes: Vec<Node>,
+    /// For each label its tokens, each with the place of the query that predicts it: 0 is the prompt's last token,
+    /// `n + 1` is node `n`.
+    labels: Vec<Vec<(usize, u32)>>,
+}
+
+impl Trie {
+    fn new(labels: &[Vec<u32>]) -> Self {
+        let mut nodes: Vec<Node> = Vec::new();
+        let mut reads = Vec::with_capacity(labels.len());
+        for tokens in labels {
+            let mut at: Option<usize> = None;
+            let mut read = Vec::with_capacity(tokens.len());
+            for (depth, &token) in tokens.iter().enumerate() {
+                read.push((at.map_or(0, |node| node + 1), token));
+                if depth + 1 < tokens.len() {
+                    let node = Node { token, parent: at };
+                    at = Some(nodes.iter().position(|known| *known == node).unwrap_or_else(|| {
+                        nodes.push(node);
+                        nodes.len() - 1
+                    }));
+                }
+            }
+            reads.push(read);
+        }
+        Self { nodes, labels: reads }
+    }
+}
+
+/// Computes keys and values of `tokens` behind what `shared` holds, piece by piece; `go_on` is asked before each.
+pub fn prefill<O: Ops>(
+    decoder: &Decoder,
+    ops: &O,
+    shared: &[(usize, O::Cache)],
+    tokens: &[u32],
+    go_on: &mut dyn FnMut() -> bool,
+) -> Result<Option<(usize, O::Cache)>> {
+    let mut caches = [(0, O::Cache::default())];
+    for piece in tokens.chunks(CHUNK) {
+        if !go_on() {
+            return Ok(None);
+        }
+        let rows = [Row { tokens: piece.to_vec(), tree: Vec::new(), wanted: piece.len() }];
+        decoder.forward(ops, &mut Batch { rows: &rows, shared, caches: Some(&mut caches) })?;
+    }
+    let [cache] = caches;
+    Ok(Some(cache))
+}
+
+/// Log-probabilities of each item's labels, in the order of `batch`.
+pub fn score_batch<O: Ops>(
+    decoder: &Decoder,
+    ops: &O,
+    shared: &[(usize, O::Cache)],
+    plan: &Plan,
+    batch: &[usize],
+) -> Result<Vec<Vec<f64>>> {
+    let items: Vec<&Item> = batch.iter().filter_map(|&place| plan.items.get(place)).collect();
+    let tries: Vec<Trie> = items.iter().map(|item| Trie::new(&item.labels)).collect();
+    let own = |item: &Item| item.context.get(plan.prefix..).unwrap_or_default().to_vec();
+    // A prompt too long for one piece goes alone, its first part through a cache.
+    if let ([item], [trie]) = (&*items, &*tries)
+        && own(item).len() > 2 * CHUNK
+    {
+        let tokens = own(item);
+        let (first, last) = tokens.split_at(tokens.len() - CHUNK);
+        let cache = prefill(decoder, ops, shared, first, &mut || true)?;
+        let mut caches: Vec<_> = cache.into_iter().collect();
+        let rows = [Row { tokens: last.to_vec(), tree: trie.nodes.clone(), wanted: last.len() - 1 }];
+        let hidden = decoder.forward(ops, &mut Batch { rows: &rows, shared, caches: Some(&mut caches) })?;
+        return read_labels(decoder, ops, &hidden, &tries);
+    }
+    let rows: Vec<Row> = items
+        .iter()
+        .zip(&tries)
+        .map(|(item, trie)| Row { tree: trie.nodes.clone(), ..Row::causal(own(item)) })
+        .collect();
+    let hidden = decoder.forward(ops, &mut Batch { rows: &rows, shared, caches: None })?;
+    read_labels(decoder, ops, &hidden, &tries)
+}
+
+fn read_labels<O: Ops>(decoder: &Decoder, ops: &O, hidden: &O::Mat, tries: &[Trie]) -> Result<Vec<Vec<f64>>> {
+    // What is read, by query: (query, row, label, token).
+    let mut reads = Vec::new();
+    let mut query = 0;
+    for (row, trie) in tries.iter().enumerate() {
+        for (label, tokens) in trie.labels.iter().enumerate() {
+            reads.extend(tokens.iter().map(|&(at, token)| (query + at, row, label, token)));
+        }
+        query += trie.nodes.len() + 1;
+    }
+    reads.sort_unstable();
+    let mut out: Vec<Vec<f64>> = tries.iter().map(|trie| vec![0.0; trie.labels.len()]).collect();
+    let vocabulary = decoder.config().vocab_size;
+    let mut reads = reads.into_iter().peekable();
+    for first in (0..query).step_by(LOGIT_ROWS) {
+        let places: Vec<usize> = (first..query.min(first + LOGIT_ROWS)).collect();
+        let logits = decoder.logits(ops, &ops.select(hidden, &places)?)?;
+        for (place, logits) in places.iter().zip(logits.chunks_exact(vocabulary.max(1))) {
+            let normaliser = kernel::log_sum_exp(logits);
+            while let Some((_, row, label, token)) = reads.next_if(|read| read.0 == *place) {
+                if let (Some(&logit), Some(sum)) =
+                    (logits.get(token as usize), out.get_mut(row).and_then(|labels| labels.get_mut(label)))
+                {
+                    *sum += f64::from(logit) - normaliser;
+                }
+            }
+        }
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_that_begin_alike_share_nodes() {
+        let trie = Trie::new(&[vec![1, 2, 3], vec![1, 2, 4], vec![5], vec![1, 6]]);
+        assert_eq!(trie.nodes, [Node { token: 1, parent: None }, Node { token: 2, parent: Some(0) }]);
+        assert_eq!(trie.labels[0], [(0, 1), (1, 2), (2, 3)]);
+        assert_eq!(trie.labels[1], [(0, 1), (1, 2), (2, 4)]);
+        assert_eq!(trie.labels[2], [(0, 5)]);
+        assert_eq!(trie.labels[3], [(0, 1), (1, 6)]);
+    }
+}

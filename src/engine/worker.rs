@@ -210,6 +210,7 @@ mod tests {
                 seed: 0,
                 stop: Vec::new(),
             },
+            rows: Vec::new(),
             done: Vec::new(),
             batch_size: None,
             truncate: false,

@@ -1,1 +1,167 @@
-//! To be written.
+//! The Llama family, Qwen2 and Qwen3: one decoder, differing in biases, norms of queries and keys, tied embeddings and
+//! RoPE.
+//!
+//! Follows transformers' `modeling_llama.py`, `modeling_qwen2.py` and `modeling_qwen3.py` in its numbers. What they do not
+//! do: rows are packed instead of padded, the last layer computes only the tokens whose output is wanted, and logits
+//! exist for those alone.
+
+use candle_core::{Result, Tensor};
+
+use super::config::DecoderConfig;
+use super::kv::Batch;
+use super::ops::{Heads, Linear, Ops, Rotation};
+
+struct Layer {
+    input_norm: Tensor,
+    q: Linear,
+    k: Linear,
+    v: Linear,
+    q_norm: Option<Tensor>,
+    k_norm: Option<Tensor>,
+    o: Linear,
+    post_norm: Tensor,
+    gate: Linear,
+    up: Linear,
+    down: Linear,
+}
+
+/// A decoder's weights.
+pub struct Decoder {
+    config: DecoderConfig,
+    embeddings: Tensor,
+    layers: Vec<Layer>,
+    norm: Tensor,
+    head: Linear,
+    /// RoPE's angular frequency of each pair of a head's elements.
+    frequencies: Vec<f32>,
+}
+
+/// What gives a decoder its weights: by the names of the hub, each with the shape it must have.
+pub trait Source {
+    /// Errors of the source.
+    type Error;
+    /// The tensor called `name`.
+    fn tensor(&self, name: &str, shape: &[usize]) -> std::result::Result<Tensor, Self::Error>;
+}
+
+impl Decoder {
+    /// Reads the weights.
+    pub fn load<S: Source>(config: DecoderConfig, source: &S) -> std::result::Result<Self, S::Error> {
+        let hidden = config.hidden_size;
+        let q_width = config.heads * config.head_dim;
+        let kv_width = config.kv_heads * config.head_dim;
+        let linear = |name: String, out: usize, input: usize, bias: bool| {
+            let weight = source.tensor(&format!("{name}.weight"), &[out, input])?;
+            let bias = if bias { Some(source.tensor(&format!("{name}.bias"), &[out])?) } else { None };
+            Ok(Linear { weight, bias })
+        };
+        let norm = |name: String| source.tensor(&name, &[hidden]);
+        let head_norm = |name: String| {
+            if config.qk_norm { source.tensor(&name, &[config.head_dim]).map(Some) } else { Ok(None) }
+        };
+        let mut layers = Vec::new();
+        for index in 0..config.layers {
+            let at = format!("model.layers.{index}");
+            layers.push(Layer {
+                input_norm: norm(format!("{at}.input_layernorm.weight"))?,
+                q: linear(format!("{at}.self_attn.q_proj"), q_width, hidden, config.qkv_bias)?,
+                k: linear(format!("{at}.self_attn.k_proj"), kv_width, hidden, config.qkv_bias)?,
+                v: linear(format!("{at}.self_attn.v_proj"), kv_width, hidden, config.qkv_bias)?,
+                q_norm: head_norm(format!("{at}.self_attn.q_norm.weight"))?,
+                k_norm: head_norm(format!("{at}.self_attn.k_norm.weight"))?,
+                o: linear(format!("{at}.self_attn.o_proj"), hidden, q_width, config.output_bias)?,
+                post_norm: norm(format!("{at}.post_attention_layernorm.weight"))?,
+                gate: linear(format!("{at}.mlp.gate_proj"), config.intermediate_size, hidden, config.mlp_bias)?,
+                up: linear(format!("{at}.mlp.up_proj"), config.intermediate_size, hidden, config.mlp_bias)?,
+                down: linear(format!("{at}.mlp.down_proj"), hidden, config.intermediate_size, config.mlp_bias)?,
+            });
+        }
+        let embeddings = source.tensor("model.embed_tokens.weight", &[config.vocab_size, hidden])?;
+        let head = if config.tie_embeddings {
+            Linear { weight: embeddings.clone(), bias: None }
+        } else {
+            linear("lm_head".to_owned(), config.vocab_size, hidden, false)?
+        };
+        let norm = norm("model.norm.weight".to_owned())?;
+        let frequencies = config.rope.inverse_frequencies(config.head_dim);
+        Ok(Self { config, embeddings, layers, norm, head, frequencies })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &DecoderConfig {
+        &self.config
+    }
+
+    /// Bytes that one token takes in a cache of keys and values.
+    pub fn cache_bytes_per_token(&self, bytes_per_number: usize) -> usize {
+        2 * self.config.layers * self.config.kv_heads * self.config.head_dim * bytes_per_number
+    }
+
+    fn rotation<O: Ops>(&self, ops: &O, positions: &[usize]) -> Result<Rotation<O::Mat>> {
+        let half = self.frequencies.len();
+        let angles = || positions.iter().flat_map(|&at| self.frequencies.iter().map(move |f| at as f32 * f));
+        Ok(Rotation {
+            cos: ops.mat(angles().map(f32::cos).collect(), half)?,
+            sin: ops.mat(angles().map(f32::sin).collect(), half)?,
+        })
+    }
+
+    /// Runs the new tokens of a batch and gives the normalised hidden states of the wanted ones, one row for each of
+    /// [`Batch::queries`]. Caches of rows, where the batch has them, grow by the new tokens.
+    pub fn forward<O: Ops>(&self, ops: &O, batch: &mut Batch<'_, O::Cache>) -> Result<O::Mat> {
+        let config = &self.config;
+        let heads = Heads { query: config.heads, kv: config.kv_heads, dim: config.head_dim };
+        let queries = batch.queries();
+        let positions = batch.positions();
+        let rotation = self.rotation(ops, &positions)?;
+        let wanted_positions: Vec<usize> = queries.iter().filter_map(|&query| positions.get(query).copied()).collect();
+        let wanted_rotation = self.rotation(ops, &wanted_positions)?;
+        // In all layers but the last, every token is a query.
+        let every: Vec<_> = batch.rows.iter().map(|row| super::kv::Row { wanted: 0, ..row.clone() }).collect();
+        let mut x = ops.embed(&self.embeddings, &batch.ids())?;
+        for (index, layer) in self.layers.iter().enumerate() {
+            let last = index + 1 == self.layers.len();
+            let normed = ops.rms_norm(&x, &layer.input_norm, config.rms_norm_eps)?;
+            let mut k = ops.linear(&normed, &layer.k)?;
+            let v = ops.linear(&normed, &layer.v)?;
+            if let Some(norm) = &layer.k_norm {
+                k = ops.head_norm(k, norm, config.rms_norm_eps)?;
+            }
+            k = ops.rope(k, config.kv_heads, &rotation)?;
+            ops.keep(index, &k, &v, batch)?;
+            let normed = if last { ops.select(&normed, &queries)? } else { normed };
+            if last {
+                x = ops.select(&x, &queries)?;
+                if queries.is_empty() {
+                    break;
+                }
+            }
+            let mut q = ops.linear(&normed, &layer.q)?;
+            if let Some(norm) = &layer.q_norm {
+                q = ops.head_norm(q, norm, config.rms_norm_eps)?;
+            }
+            q = ops.rope(q, config.heads, if last { &wanted_rotation } else { &rotation })?;
+            let attended = if last {
+                ops.attend(index, heads, &q, &k, &v, batch)?
+            } else {
+                let all = Batch { rows: &every, shared: batch.shared, caches: batch.caches.as_deref_mut() };
+                ops.attend(index, heads, &q, &k, &v, &all)?
+            };
+            x = ops.add_linear(x, &attended, &layer.o)?;
+            let normed = ops.rms_norm(&x, &layer.post_norm, config.rms_norm_eps)?;
+            let gated = ops.silu_mul(ops.linear(&normed, &layer.gate)?, ops.linear(&normed, &layer.up)?)?;
+            x = ops.add_linear(x, &gated, &layer.down)?;
+        }
+        if let Some(caches) = batch.caches.as_deref_mut() {
+            for ((len, _), row) in caches.iter_mut().zip(batch.rows) {
+                *len += row.len();
+            }
+        }
+        ops.rms_norm(&x, &self.norm, config.rms_norm_eps)
+    }
+
+    /// Logits over the vocabulary, `[rows, vocabulary]`, of hidden states as [`Self::forward`] gives them.
+    pub fn logits<O: Ops>(&self, ops: &O, hidden: &O::Mat) -> Result<Vec<f32>> {
+        ops.values(&ops.linear(hidden, &self.head)?)
+    }
+}

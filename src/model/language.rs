@@ -1,1 +1,106 @@
-//! To be written.
+//! A language model, loaded: its decoder, its tokenizer, and what it says of itself.
+
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Tensor};
+
+use super::config::GenerationConfig;
+use super::decoder::{Decoder, Source};
+use super::locate::Located;
+use super::tokenizer::Tokenizer;
+use super::weights::{LoadError, Weights};
+use super::{DTypeSpec, DeviceSpec};
+use crate::prompt::chat::ChatTemplate;
+
+/// A model ready to run.
+pub struct LanguageModel {
+    /// The weights.
+    pub decoder: Decoder,
+    /// The tokenizer.
+    pub tokenizer: Arc<Tokenizer>,
+    /// The chat template, if there is one.
+    pub chat: Option<ChatTemplate>,
+    /// What `generation_config.json` says.
+    pub generation: GenerationConfig,
+    /// Where it runs.
+    pub device: Device,
+    /// The number format it computes in.
+    pub dtype: DType,
+    /// SHA-256 over its files, in hexadecimal.
+    pub sha256: String,
+}
+
+/// Weights on their way to a device; asks at each tensor whether to go on.
+struct Reader<'a> {
+    weights: &'a Weights,
+    device: &'a Device,
+    dtype: DType,
+    progress: std::cell::RefCell<&'a mut dyn FnMut() -> bool>,
+}
+
+impl Source for Reader<'_> {
+    type Error = LoadError;
+
+    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor, LoadError> {
+        if !(self.progress.borrow_mut())() {
+            return Err(LoadError::Cancelled);
+        }
+        self.weights.tensor(name, shape, self.dtype, self.device)
+    }
+}
+
+impl LanguageModel {
+    /// Reads a model that was found; `go_on` is asked at each tensor.
+    pub fn load(
+        located: &Located,
+        device: &DeviceSpec,
+        dtype: DTypeSpec,
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> Result<Self, LoadError> {
+        let device = open(device)?;
+        let dtype = match dtype {
+            DTypeSpec::Auto if device.is_cpu() => DType::F32,
+            DTypeSpec::Auto | DTypeSpec::Bf16 => DType::BF16,
+            DTypeSpec::F32 => DType::F32,
+            DTypeSpec::F16 => DType::F16,
+        };
+        let weights = Weights::open(&located.files)?;
+        let tokenizer = Arc::new(weights.tokenizer()?);
+        let decoder = load_decoder(&weights, &device, dtype, go_on)?;
+        let (chat, generation, sha256) = (weights.chat_template()?, weights.generation()?, weights.sha256()?);
+        Ok(Self { decoder, tokenizer, chat, generation, device, dtype, sha256 })
+    }
+
+    /// The device as shown to users: `cpu`, `cuda:0`, `metal`.
+    pub fn device_name(&self) -> String {
+        match self.device.location() {
+            candle_core::DeviceLocation::Cpu => "cpu".to_owned(),
+            candle_core::DeviceLocation::Cuda { gpu_id } => format!("cuda:{gpu_id}"),
+            candle_core::DeviceLocation::Metal { .. } => "metal".to_owned(),
+        }
+    }
+}
+
+/// Reads a decoder's weights onto a device; `go_on` is asked at each tensor.
+pub fn load_decoder(
+    weights: &Weights,
+    device: &Device,
+    dtype: DType,
+    go_on: &mut dyn FnMut() -> bool,
+) -> Result<Decoder, LoadError> {
+    Decoder::load(weights.config().clone(), &Reader { weights, device, dtype, progress: std::cell::RefCell::new(go_on) })
+}
+
+fn open(spec: &DeviceSpec) -> Result<Device, LoadError> {
+    let cannot = |what: &str, error: candle_core::Error| {
+        let error = error.to_string();
+        let reason = error.lines().next().unwrap_or_default();
+        LoadError::Device(format!("{what} cannot be used ({reason}): build with `--features {what}`, or say device = \"cpu\""))
+    };
+    match spec {
+        DeviceSpec::Cpu => Ok(Device::Cpu),
+        DeviceSpec::Cuda(number) => Device::new_cuda(*number).map_err(|error| cannot("cuda", error)),
+        DeviceSpec::Metal => Device::new_metal(0).map_err(|error| cannot("metal", error)),
+        DeviceSpec::Auto => Ok(Device::new_cuda(0).or_else(|_| Device::new_metal(0)).unwrap_or(Device::Cpu)),
+    }
+}

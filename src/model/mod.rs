@@ -1,14 +1,23 @@
 //! Language models: finding them, reading them, running them.
 //!
-//! [`locate`] turns a name into files on this machine, [`weights`] and [`tokenizer`] read them, [`decoder`] is the
-//! Llama and Qwen family, [`kv`] holds the keys and values that rows share, [`sample`] picks tokens. [`kernel`] is the
-//! one place for hand-written inner loops. Nothing here knows of sessions, jobs or terminals.
+//! [`locate`] turns a name into files on this machine; [`config`], [`weights`] and [`tokenizer`] read them ([`gguf`] and
+//! [`safetensors`] are the two forms of files, [`chat`] finds their chat templates, [`fingerprint`] hashes them, [`map`]
+//! maps them into memory). [`decoder`] is the Llama and Qwen family, [`kv`] holds the keys and values that rows share,
+//! [`ops`] has the operations that a decoder is made of, [`sample`] picks tokens. [`kernel`] is the one place for hand-written inner loops. Nothing here knows of sessions, jobs
+//! or terminals.
 
+pub mod chat;
+pub mod config;
 pub mod decoder;
+pub mod fingerprint;
+pub mod gguf;
 pub mod kernel;
 pub mod kv;
 pub mod language;
 pub mod locate;
+pub mod map;
+pub mod ops;
+pub mod safetensors;
 pub mod sample;
 pub mod tokenizer;
 pub mod weights;

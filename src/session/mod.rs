@@ -2,12 +2,13 @@
 //!
 //! [`spec`] is the file's form, [`parse`] reads it and names the place of what is wrong, [`home`] knows where files are.
 //! [`prepare`] makes a session's data and prompts ready, [`run`] answers them through an engine, [`folder`] keeps what
-//! came of it.
+//! came of it: [`predictions`] row by row, and [`export`] makes one file of it all for others.
 
 pub mod export;
 pub mod folder;
 pub mod home;
 pub mod parse;
+pub mod predictions;
 pub mod run;
 pub mod spec;
 

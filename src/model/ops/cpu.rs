@@ -1,0 +1,338 @@
+//! Operations on the CPU: f32 slices, our own kernels, no padding.
+
+use candle_core::{DType, Result, Storage, Tensor, bail};
+use rayon::prelude::*;
+
+use super::{Heads, Linear, Ops, Rotation};
+use crate::model::kernel::{self, View};
+use crate::model::kv::{self, Batch, Row};
+
+/// Operations on the CPU with so many threads a product. Rows that are split over threads take one each.
+#[derive(Clone, Copy, Debug)]
+pub struct Cpu {
+    /// Threads of one operation.
+    pub threads: usize,
+}
+
+/// Activations in row-major order.
+#[derive(Clone, Debug)]
+pub struct Mat {
+    data: Vec<f32>,
+    width: usize,
+}
+
+impl Mat {
+    fn zeros(rows: usize, width: usize) -> Self {
+        Self { data: vec![0.0; rows * width], width }
+    }
+
+    fn rows(&self) -> usize {
+        self.data.len() / self.width.max(1)
+    }
+
+    fn view(&self) -> View<'_> {
+        View::new(&self.data, self.rows(), self.width, self.width)
+    }
+}
+
+/// Keys and values: for each layer two row-major matrices of `kv heads · head dim` columns.
+#[derive(Clone, Debug, Default)]
+pub struct Cache {
+    layers: Vec<(Vec<f32>, Vec<f32>)>,
+}
+
+/// Runs `f` on the values of a contiguous f32 tensor on the CPU.
+fn with_slice<T>(tensor: &Tensor, f: impl FnOnce(&[f32]) -> T) -> Result<T> {
+    let (storage, layout) = tensor.storage_and_layout();
+    let Storage::Cpu(storage) = &*storage else { bail!("a tensor that is not on the CPU") };
+    let Some((start, end)) = layout.contiguous_offsets() else { bail!("a tensor that is not contiguous") };
+    match storage.as_slice::<f32>()?.get(start..end) {
+        Some(values) => Ok(f(values)),
+        None => bail!("a tensor outside its storage"),
+    }
+}
+
+impl Cpu {
+    /// `out (+)= x · weightᵀ (+ bias)`
+    fn product(&self, out: &mut Mat, x: &Mat, layer: &Linear, add: bool) -> Result<()> {
+        let (rows, columns) = layer.weight.dims2()?;
+        with_slice(&layer.weight, |weight| {
+            let weight = View::new(weight, rows, columns, columns).transposed();
+            kernel::matmul(&mut out.data, rows, x.view(), weight, add, self.threads);
+        })?;
+        if let Some(bias) = &layer.bias {
+            with_slice(bias, |bias| kernel::add_bias(&mut out.data, bias))?;
+        }
+        Ok(())
+    }
+
+    /// Runs `f` on parts of two matrices with the same number of rows, on several threads where that pays.
+    fn by_rows(&self, out: &mut [f32], out_width: usize, f: impl Fn(usize, &mut [f32]) + Sync) {
+        let rows = out.len() / out_width.max(1);
+        if self.threads < 2 || rows < 64 {
+            f(0, out);
+        } else {
+            let part = rows.div_ceil(self.threads);
+            out.par_chunks_mut(part * out_width).enumerate().for_each(|(index, out)| f(index * part, out));
+        }
+    }
+}
+
+/// One head's keys or values of some tokens: rows `stride` apart.
+#[derive(Clone, Copy)]
+struct Head<'a> {
+    data: &'a [f32],
+    len: usize,
+    stride: usize,
+}
+
+impl<'a> Head<'a> {
+    fn new(data: &'a [f32], tokens: std::ops::Range<usize>, width: usize, head: usize, dim: usize) -> Self {
+        let start = (tokens.start * width + head * dim).min(data.len());
+        let data = data.get(start..tokens.end * width).unwrap_or_default();
+        Self { data, len: tokens.len(), stride: width }
+    }
+
+    fn view(&self, dim: usize) -> View<'a> {
+        View::new(self.data, self.len, dim, self.stride)
+    }
+}
+
+impl Ops for Cpu {
+    type Mat = Mat;
+    type Cache = Cache;
+
+    fn mat(&self, values: Vec<f32>, width: usize) -> Result<Mat> {
+        Ok(Mat { data: values, width })
+    }
+
+    fn values(&self, x: &Mat) -> Result<Vec<f32>> {
+        Ok(x.data.clone())
+    }
+
+    fn embed(&self, table: &Tensor, ids: &[u32]) -> Result<Mat> {
+        let (rows, width) = table.dims2()?;
+        let mut out = Mat { data: Vec::with_capacity(ids.len() * width), width };
+        with_slice(table, |table| {
+            for &id in ids {
+                match table.get(id as usize * width..(id as usize + 1) * width) {
+                    Some(row) => out.data.extend_from_slice(row),
+                    None => bail!("token {id} is outside the vocabulary of {rows}"),
+                }
+            }
+            Ok(())
+        })??;
+        Ok(out)
+    }
+
+    fn rms_norm(&self, x: &Mat, weight: &Tensor, eps: f64) -> Result<Mat> {
+        let mut out = Mat::zeros(x.rows(), x.width);
+        with_slice(weight, |weight| {
+            self.by_rows(&mut out.data, x.width, |first, out| {
+                kernel::rms_norm(out, &x.data[first * x.width..][..out.len()], weight, eps as f32);
+            });
+        })?;
+        Ok(out)
+    }
+
+    fn head_norm(&self, x: Mat, weight: &Tensor, eps: f64) -> Result<Mat> {
+        let mut out = Mat::zeros(x.rows(), x.width);
+        with_slice(weight, |weight| kernel::rms_norm(&mut out.data, &x.data, weight, eps as f32))?;
+        Ok(out)
+    }
+
+    fn linear(&self, x: &Mat, layer: &Linear) -> Result<Mat> {
+        let mut out = Mat::zeros(x.rows(), layer.weight.dim(0)?);
+        self.product(&mut out, x, layer, false)?;
+        Ok(out)
+    }
+
+    fn add_linear(&self, mut sum: Mat, x: &Mat, layer: &Linear) -> Result<Mat> {
+        self.product(&mut sum, x, layer, true)?;
+        Ok(sum)
+    }
+
+    fn rope(&self, mut x: Mat, heads: usize, rotation: &Rotation<Mat>) -> Result<Mat> {
+        let half = rotation.cos.width;
+        kernel::rope(&mut x.data, heads, half, &rotation.cos.data, &rotation.sin.data);
+        Ok(x)
+    }
+
+    fn silu_mul(&self, mut gate: Mat, up: Mat) -> Result<Mat> {
+        self.by_rows(&mut gate.data, gate.width, |first, gate| {
+            kernel::silu_mul(gate, &up.data[first * up.width..][..gate.len()]);
+        });
+        Ok(gate)
+    }
+
+    fn select(&self, x: &Mat, rows: &[usize]) -> Result<Mat> {
+        let data = rows.iter().flat_map(|row| &x.data[row * x.width..(row + 1) * x.width]).copied().collect();
+        Ok(Mat { data, width: x.width })
+    }
+
+    fn keep(&self, layer: usize, k: &Mat, v: &Mat, batch: &mut Batch<'_, Cache>) -> Result<()> {
+        let spans = batch.spans();
+        let Some(caches) = batch.caches.as_deref_mut() else { return Ok(()) };
+        for ((_, cache), span) in caches.iter_mut().zip(spans) {
+            if cache.layers.len() <= layer {
+                cache.layers.resize_with(layer + 1, Default::default);
+            }
+            let (keys, values) = &mut cache.layers[layer];
+            keys.extend_from_slice(&k.data[span.start * k.width..span.end * k.width]);
+            values.extend_from_slice(&v.data[span.start * v.width..span.end * v.width]);
+        }
+        Ok(())
+    }
+
+    fn attend(
+        &self,
+        layer: usize,
+        heads: Heads,
+        q: &Mat,
+        k: &Mat,
+        v: &Mat,
+        batch: &Batch<'_, Cache>,
+    ) -> Result<Mat> {
+        let width = heads.kv * heads.dim;
+        let empty = (Vec::new(), Vec::new());
+        let of_layer = |cache: &'_ Cache| cache.layers.get(layer).is_some();
+        if batch.shared.iter().any(|(_, cache)| !of_layer(cache)) {
+            bail!("a shared prefix without layer {layer}");
+        }
+        let rows: Vec<RowView<'_>> = {
+            let queries = kv::spans(batch.rows.iter().map(|row| row.len() - row.wanted.min(row.len())));
+            let views = batch.spans().into_iter().zip(queries).zip(batch.rows).enumerate();
+            views
+                .map(|(index, ((span, queries), row))| {
+                    let own = batch.caches.as_deref().and_then(|caches| caches.get(index));
+                    match own {
+                        // The row's new tokens were kept behind its past already.
+                        Some((past, cache)) => {
+                            let (keys, values) = cache.layers.get(layer).unwrap_or(&empty);
+                            RowView { row, queries, past: *past, tokens: 0..past + row.len(), keys, values }
+                        }
+                        None => RowView { row, queries, past: 0, tokens: span, keys: &k.data, values: &v.data },
+                    }
+                })
+                .collect()
+        };
+        let shared_len = batch.shared_len();
+        let longest = rows.iter().map(|row| row.tokens.len()).max().unwrap_or(0);
+        let count = q.rows();
+        let head_of = |head: usize, out: &mut [f32], out_row: usize, scores: &mut Vec<f32>| {
+            let kv_head = head / (heads.query / heads.kv).max(1);
+            let query_at = |row: usize| &q.data[row * q.width + head * heads.dim..];
+            let score_row = shared_len + longest;
+            // What a head before left here is overwritten, or zeroed by the softmax.
+            scores.resize(count * score_row, 0.0);
+            let mut at = 0;
+            let queries = View::new(&q.data[head * heads.dim..], count, heads.dim, q.width);
+            for (len, cache) in batch.shared {
+                let keys = Head::new(&cache.layers[layer].0, 0..*len, width, kv_head, heads.dim);
+                kernel::matmul(&mut scores[at..], score_row, queries, keys.view(heads.dim).transposed(), false, 1);
+                at += len;
+            }
+            for row in &rows {
+                let keys = Head::new(row.keys, row.tokens.clone(), width, kv_head, heads.dim);
+                let start = row.queries.start * score_row + shared_len;
+                if row.queries.len() == 1 {
+                    let query = &query_at(row.queries.start)[..heads.dim];
+                    kernel::dots(&mut scores[start..][..keys.len], query, keys.data, keys.stride);
+                } else if !row.queries.is_empty() {
+                    let queries = View::new(query_at(row.queries.start), row.queries.len(), heads.dim, q.width);
+                    kernel::matmul(&mut scores[start..], score_row, queries, keys.view(heads.dim).transposed(), false, 1);
+                }
+                row.mask(scores, score_row, shared_len);
+            }
+            let valid: Vec<usize> = rows.iter().flat_map(|row| row.queries.clone().map(|query| shared_len + row.valid(query))).collect();
+            kernel::softmax(scores, score_row, 1.0 / (heads.dim as f32).sqrt(), |query| valid.get(query).copied().unwrap_or(0));
+            let mut at = 0;
+            for (len, cache) in batch.shared {
+                let values = Head::new(&cache.layers[layer].1, 0..*len, width, kv_head, heads.dim);
+                let weights = View::new(&scores[at..], count, *len, score_row);
+                kernel::matmul(out, out_row, weights, values.view(heads.dim), at > 0, 1);
+                at += len;
+            }
+            for row in &rows {
+                let values = Head::new(row.values, row.tokens.clone(), width, kv_head, heads.dim);
+                let start = row.queries.start * score_row + shared_len;
+                if row.queries.len() == 1 {
+                    let out = &mut out[row.queries.start * out_row..][..heads.dim];
+                    kernel::weighted_sum(out, &scores[start..][..values.len], values.data, values.stride);
+                } else if !row.queries.is_empty() {
+                    let weights = View::new(&scores[start..], row.queries.len(), values.len, score_row);
+                    kernel::matmul(&mut out[row.queries.start * out_row..], out_row, weights, values.view(heads.dim), true, 1);
+                }
+            }
+        };
+        let mut out = Mat::zeros(count, q.width);
+        if count == 0 {
+            return Ok(out);
+        }
+        if self.threads < 2 {
+            let mut scores = Vec::new();
+            for head in 0..heads.query {
+                head_of(head, &mut out.data[head * heads.dim..], q.width, &mut scores);
+            }
+        } else {
+            // Heads on several threads write to places of their own, put together afterwards.
+            let parts: Vec<Vec<f32>> = (0..heads.query)
+                .into_par_iter()
+                .map(|head| {
+                    let mut part = vec![0.0; count * heads.dim];
+                    head_of(head, &mut part, heads.dim, &mut Vec::new());
+                    part
+                })
+                .collect();
+            for (head, part) in parts.iter().enumerate() {
+                for (out, part) in out.data.chunks_exact_mut(q.width).zip(part.chunks_exact(heads.dim)) {
+                    out[head * heads.dim..][..heads.dim].copy_from_slice(part);
+                }
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// One row's own keys and values, and which queries are its.
+struct RowView<'a> {
+    row: &'a Row,
+    /// Its queries among all.
+    queries: std::ops::Range<usize>,
+    /// Tokens kept from before.
+    past: usize,
+    /// Its tokens, past and new, among the rows of `keys` and `values`.
+    tokens: std::ops::Range<usize>,
+    keys: &'a [f32],
+    values: &'a [f32],
+}
+
+impl RowView<'_> {
+    /// The place in the row of a query.
+    fn place(&self, query: usize) -> usize {
+        self.row.wanted + query - self.queries.start
+    }
+
+    /// How many of the row's own tokens a query may see: those up to itself.
+    fn valid(&self, query: usize) -> usize {
+        self.past + self.place(query) + 1
+    }
+
+    /// Masks what a tree node does not see of the tokens before it.
+    fn mask(&self, scores: &mut [f32], score_row: usize, shared: usize) {
+        let causal = self.row.tokens.len();
+        for query in self.queries.clone() {
+            let place = self.place(query);
+            for other in causal..place {
+                if !self.row.sees(place, other) {
+                    scores[query * score_row + shared + self.past + other] = f32::NEG_INFINITY;
+                }
+            }
+        }
+    }
+}
+
+/// Whether a tensor can be used by [`Cpu`].
+pub fn is_usable(tensor: &Tensor) -> bool {
+    tensor.device().is_cpu() && tensor.dtype() == DType::F32 && tensor.is_contiguous()
+}
