@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::tokenizer::Tokenizer;
 use crate::prompt::chat::ChatTemplate;
@@ -161,7 +161,7 @@ pub struct Progress {
 }
 
 /// Figures of a finished job.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stats {
     /// Prompts answered in this job.
     pub rows: usize,

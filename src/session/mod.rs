@@ -9,6 +9,7 @@ pub mod folder;
 pub mod home;
 pub mod parse;
 pub mod predictions;
+pub mod prepare;
 pub mod run;
 pub mod spec;
 

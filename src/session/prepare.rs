@@ -1,0 +1,93 @@
+//! A session made ready: its data read, its templates and answer rule checked, the prompts of a split written out.
+//!
+//! All of this needs no model (but for chat templates, which come with one), so that what is wrong with a session is
+//! known before a model is fetched or loaded. Commands and the workbench start here alike.
+
+use std::path::{Path, PathBuf};
+
+use crate::data::source::{self, Fetched};
+use crate::data::{DataError, Dataset, Split};
+use crate::prompt::{Answers, ChatTemplate, Prompt, PromptError, PromptSpec, Renderer};
+
+use super::spec::Session;
+
+/// What can be wrong with a session's data or prompts.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// The data.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The templates or the answer rule.
+    #[error(transparent)]
+    Prompt(#[from] PromptError),
+    /// A split without rows.
+    #[error("the {split} split has no rows: give it a share in data.splits, or take another with --split")]
+    NoRows {
+        /// The split.
+        split: Split,
+    },
+    /// Too few labels to tell apart.
+    #[error("data.labels: {count} label{} to choose from; name two at least, as {{ \"1\" = \"yes\", \"0\" = \"no\" }}", if *.count == 1 { "" } else { "s" })]
+    Labels {
+        /// How many there are.
+        count: usize,
+    },
+}
+
+/// A session with its data.
+pub struct Prepared {
+    /// The session.
+    pub session: Session,
+    /// Its rows.
+    pub data: Dataset,
+    /// Its answer rule.
+    pub answers: Answers,
+    /// The download, where the data is named by a URL.
+    pub fetched: Option<Fetched>,
+}
+
+impl Prepared {
+    /// Reads the data, which is fetched first where it is named by a URL (`progress` is told the bytes done and in all,
+    /// and returns false to stop), and checks templates, demonstrations and answer rule.
+    pub fn new(
+        session: Session,
+        progress: &mut dyn FnMut(u64, Option<u64>) -> bool,
+    ) -> Result<Self, PrepareError> {
+        let fetched =
+            if source::is_url(&session.data.path) { Some(source::fetch(&session.data.path, progress)?) } else { None };
+        let path = fetched.as_ref().map_or_else(|| PathBuf::from(&session.data.path), |fetched| fetched.path.clone());
+        let data = Dataset::load(&session.data, Path::new(&path))?;
+        let answers = Answers::new(&session.answer, data.labels())?;
+        let prepared = Self { session, data, answers, fetched };
+        prepared.plain()?;
+        Ok(prepared)
+    }
+
+    /// The renderer of the session's prompts. `chat` is the model's chat template, needed for `prompt.chat = true` alone.
+    pub fn renderer(&self, chat: Option<ChatTemplate>) -> Result<Renderer<'_>, PromptError> {
+        Renderer::new(&self.session.prompt, &self.data, chat)
+    }
+
+    /// A renderer that leaves the chat template out: all that can be known of prompts without a model.
+    pub fn plain(&self) -> Result<Renderer<'_>, PromptError> {
+        Renderer::new(&PromptSpec { chat: false, ..self.session.prompt.clone() }, &self.data, None)
+    }
+
+    /// The first `limit` rows of a split, in its order.
+    pub fn rows(&self, split: Split, limit: Option<usize>) -> Result<&[usize], PrepareError> {
+        let rows = self.data.split(split);
+        let rows = limit.and_then(|limit| rows.get(..limit)).unwrap_or(rows);
+        if rows.is_empty() { Err(PrepareError::NoRows { split }) } else { Ok(rows) }
+    }
+
+    /// Whether there are labels to choose from.
+    pub fn check_labels(&self) -> Result<(), PrepareError> {
+        let count = self.data.labels().len();
+        if count < 2 { Err(PrepareError::Labels { count }) } else { Ok(()) }
+    }
+}
+
+/// The prompts of some rows, in their order.
+pub fn prompts(renderer: &Renderer<'_>, rows: &[usize]) -> Result<Vec<Prompt>, PromptError> {
+    rows.iter().map(|row| renderer.prompt(*row)).collect()
+}
