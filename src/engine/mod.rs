@@ -14,6 +14,6 @@ pub mod plan;
 pub mod score;
 pub mod worker;
 
-pub use command::{Cancel, Command, DecodeSpec, Generation, GenerateRequest, JobId, ScoreRequest, Temperature, Work};
+pub use command::{Cancel, Command, DecodeSpec, GenerateRequest, Generation, JobId, ScoreRequest, Temperature, Work};
 pub use event::{Answer, Event, FinishReason, ModelInfo, NextToken, Outcome, Progress, Stats};
 pub use worker::{Backend, Engine, EngineError, Job};

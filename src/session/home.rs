@@ -1,1 +1,262 @@
-//! To be written.
+//! Where things are: session files, bundled ones too, and the folders that runs go to.
+//!
+//! `sessions/*.toml` and `assets/` travel inside the program, so that it works from any folder once installed. A file of
+//! that name wins over the bundled one. Bundled assets are written to the XDG data folder the first time a bundled
+//! session asks for them.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use etcetera::{BaseStrategy, choose_base_strategy};
+
+use super::parse::{Override, nearest};
+use super::spec::{Session, SessionError};
+
+/// The sessions inside the program, by name.
+const SESSIONS: [(&str, &str); 5] = [
+    ("zero-shot", include_str!("../../sessions/zero-shot.toml")),
+    ("few-shot", include_str!("../../sessions/few-shot.toml")),
+    ("zero-shot-generate", include_str!("../../sessions/zero-shot-generate.toml")),
+    ("womens-march-zero-shot", include_str!("../../sessions/womens-march-zero-shot.toml")),
+    ("womens-march-few-shot", include_str!("../../sessions/womens-march-few-shot.toml")),
+];
+
+/// The files inside the program that bundled sessions read, by name.
+const ASSETS: [(&str, &[u8]); 1] = [("tweets.csv", include_bytes!("../../assets/tweets.csv"))];
+
+/// A session file is text that people write: far smaller than this.
+const MOST_BYTES: u64 = 16 << 20;
+
+/// What can go wrong with the places that a session is read from and written to.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    /// Neither a file nor a bundled session.
+    #[error("{name}: no such session file{hint}")]
+    NoSession {
+        /// As it was typed.
+        name: String,
+        /// The nearest name, or all there are.
+        hint: String,
+    },
+    /// It is there, but cannot be read.
+    #[error("{}: cannot be read: {reason}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// Something cannot be written.
+    #[error("{}: cannot be written: {error}{hint}", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why not.
+        error: std::io::Error,
+        /// What would help.
+        hint: &'static str,
+    },
+    /// There is no home folder.
+    #[error("there is no home folder: set HOME")]
+    NoHome,
+    /// The session itself is wrong.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+}
+
+/// A session file found, not yet read as TOML.
+#[derive(Clone, Debug)]
+pub struct SessionFile {
+    /// As messages call it.
+    pub name: String,
+    /// The file's name without folder and ending: the name of its runs' folder.
+    pub stem: String,
+    /// The TOML.
+    pub text: String,
+    /// The folder that relative paths start from.
+    folder: PathBuf,
+    /// Where its runs go.
+    runs: PathBuf,
+    bundled: bool,
+}
+
+impl SessionFile {
+    /// Finds a session by path (`sessions/zero-shot.toml`) or name (`zero-shot`): the file itself, a file of that name
+    /// in `./sessions` or in the user's data folder, or the bundled session.
+    pub fn find(name: &str) -> Result<Self, HomeError> {
+        let given = Path::new(name);
+        if given.exists() {
+            return Self::read(given, name);
+        }
+        let plain = given.parent() == Some(Path::new("")) && given.extension().is_none();
+        if plain {
+            let file = format!("{name}.toml");
+            for folder in [Some(PathBuf::from("sessions")), data_folder().ok().map(|data| data.join("sessions"))] {
+                let path = folder.unwrap_or_default().join(&file);
+                if path.is_file() {
+                    return Self::read(&path, &path.display().to_string());
+                }
+            }
+        }
+        let stem = given.file_stem().and_then(|stem| stem.to_str()).unwrap_or(name);
+        let by_name = plain || given == Path::new("sessions").join(format!("{stem}.toml"));
+        match SESSIONS.iter().find(|(known, _)| by_name && *known == stem) {
+            Some((stem, text)) => {
+                let folder = data_folder()?.join("sessions");
+                let local = Path::new("sessions");
+                let runs = if local.is_dir() { local.join(stem) } else { folder.join(stem) }.join("runs");
+                Ok(Self {
+                    name: name.to_owned(),
+                    stem: (*stem).to_owned(),
+                    text: (*text).to_owned(),
+                    folder,
+                    runs,
+                    bundled: true,
+                })
+            }
+            None => {
+                let known = SESSIONS.iter().map(|(name, _)| *name);
+                let hint = match nearest(stem, known.clone()) {
+                    Some(near) if near == stem => format!(" there; the bundled session is called `{near}`"),
+                    Some(near) => format!("; did you mean `{near}`?"),
+                    None => format!("; bundled are {}", known.collect::<Vec<_>>().join(", ")),
+                };
+                Err(HomeError::NoSession { name: name.to_owned(), hint })
+            }
+        }
+    }
+
+    fn read(path: &Path, name: &str) -> Result<Self, HomeError> {
+        let unreadable = |reason: String| HomeError::Read { path: path.to_owned(), reason };
+        if path.is_dir() {
+            return Err(unreadable("it is a folder, not a session file".to_owned()));
+        }
+        let mut text = String::new();
+        let read = fs::File::open(path).and_then(|file| file.take(MOST_BYTES + 1).read_to_string(&mut text));
+        match read {
+            Ok(_) if text.len() as u64 > MOST_BYTES => {
+                return Err(unreadable("too large for a session file".to_owned()));
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+                return Err(unreadable("it is not UTF-8 text".to_owned()));
+            }
+            Err(error) => return Err(unreadable(error.to_string())),
+        }
+        let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let runs = folder.join(&stem).join("runs");
+        Ok(Self { name: name.to_owned(), stem, text, folder, runs, bundled: false })
+    }
+
+    /// Reads the TOML with `overrides` laid over it, and makes its paths absolute.
+    ///
+    /// Paths are relative to the session file. One given by an override is taken from the current folder first, which is
+    /// what whoever types it has in mind. A model's source is left alone where no such folder or file is there: it may
+    /// as well be a hub id.
+    pub fn load(&self, overrides: &[Override]) -> Result<Session, HomeError> {
+        let mut session = Session::parse(&self.name, &self.text, overrides)?;
+        let overridden = |key: &str| overrides.iter().any(|item| item.key() == key);
+        if !is_url(&session.data.path) {
+            let path = self.resolve(&session.data.path, overridden("data.path"));
+            if self.bundled {
+                self.provide(&path)?;
+            }
+            session.data.path = text_of(&path)?;
+        }
+        let source = self.resolve(&session.model.source, overridden("model.source"));
+        if source.exists() {
+            session.model.source = text_of(&source)?;
+        }
+        Ok(session)
+    }
+
+    /// Where its runs go, unless the user says otherwise.
+    pub fn runs(&self) -> &Path {
+        &self.runs
+    }
+
+    fn resolve(&self, path: &str, typed: bool) -> PathBuf {
+        let path = Path::new(path);
+        let here = if typed && path.exists() { path.to_owned() } else { self.folder.join(path) };
+        // Only makes it absolute and plain to read; links and files that are not there stay as they are.
+        let absolute = std::path::absolute(&here).unwrap_or(here);
+        without_dots(&absolute)
+    }
+
+    /// Writes the bundled asset that `path` names, if it names one and is not there yet as it should be.
+    fn provide(&self, path: &Path) -> Result<(), HomeError> {
+        let folder = data_folder()?.join("assets");
+        let Some((name, bytes)) = ASSETS.iter().find(|(name, _)| folder.join(name) == path) else { return Ok(()) };
+        if fs::read(path).is_ok_and(|there| there == *bytes) {
+            return Ok(());
+        }
+        let unwritable = |error| HomeError::Write {
+            path: folder.join(name),
+            error,
+            hint: "; set XDG_DATA_HOME to a folder that can be written",
+        };
+        fs::create_dir_all(&folder).map_err(unwritable)?;
+        write_whole(path, bytes).map_err(unwritable)
+    }
+}
+
+/// Every bundled session: name and TOML.
+pub fn bundled_sessions() -> impl Iterator<Item = (&'static str, &'static str)> {
+    SESSIONS.into_iter()
+}
+
+/// The user's data folder, `$XDG_DATA_HOME/shotglass`.
+pub fn data_folder() -> Result<PathBuf, HomeError> {
+    Ok(choose_base_strategy().map_err(|_| HomeError::NoHome)?.data_dir().join("shotglass"))
+}
+
+/// The folder of the log, `$XDG_STATE_HOME/shotglass/log`.
+pub fn log_folder() -> Result<PathBuf, HomeError> {
+    let base = choose_base_strategy().map_err(|_| HomeError::NoHome)?;
+    Ok(base.state_dir().unwrap_or_else(|| base.cache_dir()).join("shotglass").join("log"))
+}
+
+/// Writes a file so that at any moment either the old content is there or the new one, whole.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".new-");
+    // Temporary files are private by default; what is kept is not, as far as the umask allows.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// Whether a path is a web address.
+pub fn is_url(path: &str) -> bool {
+    path.starts_with("http://") || path.starts_with("https://")
+}
+
+/// `a/b/../c` as `a/c`. The session file's folder is no link that a reader would not expect to be followed by name.
+fn without_dots(path: &Path) -> PathBuf {
+    use std::path::Component;
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if plain.file_name().is_some() => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    // Where a link makes `..` mean something else, the path as written is the right one.
+    if plain.exists() || !path.exists() { plain } else { path.to_owned() }
+}
+
+fn text_of(path: &Path) -> Result<String, HomeError> {
+    path.to_str()
+        .map(str::to_owned)
+        .ok_or_else(|| HomeError::Read { path: path.to_owned(), reason: "its name is not UTF-8".to_owned() })
+}

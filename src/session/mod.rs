@@ -1,10 +1,17 @@
 //! One experiment: the TOML file that describes it, the run that executes it, the folder that keeps it.
+//!
+//! [`spec`] is the file's form, [`parse`] reads it and names the place of what is wrong, [`home`] knows where files are.
+//! [`prepare`] makes a session's data and prompts ready, [`run`] answers them through an engine, [`folder`] keeps what
+//! came of it: [`predictions`] row by row, and [`export`] makes one file of it all for others.
 
 pub mod export;
 pub mod folder;
 pub mod home;
+pub mod parse;
 pub mod predictions;
 pub mod run;
 pub mod spec;
 
+pub use home::{HomeError, SessionFile};
+pub use parse::Override;
 pub use spec::{Session, SessionError};

@@ -1,5 +1,131 @@
-//! To be written.
-/// To be written.
-pub struct Session;
-/// To be written.
-pub struct SessionError;
+//! The session file: one experiment, described whole.
+//!
+//! Each section is defined in the room that obeys it; this module puts them together and checks what types cannot say.
+//! Reading the TOML and naming the place of an error is [`super::parse`]'s work, finding files [`super::home`]'s.
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::DataSpec;
+use crate::engine::command::{DecodeSpec, NumberOr, Truncate};
+use crate::engine::{Generation, Temperature};
+use crate::model::ModelSpec;
+use crate::prompt::{AnswerSpec, PromptSpec};
+
+use super::parse::{self, Override};
+
+/// The version of the session file's form that this program reads.
+pub const VERSION: u32 = 1;
+
+/// What is wrong with a session file or an override.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {message}")]
+pub struct SessionError {
+    place: String,
+    message: String,
+}
+
+impl SessionError {
+    /// `place` is `file:line:column`, or the override as typed.
+    pub(super) fn new(place: impl Into<String>, message: &str) -> Self {
+        Self { place: place.into(), message: message.to_owned() }
+    }
+}
+
+/// A session: model, data, prompt, decoding and answer rule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Session {
+    /// The version of the file's form, 1.
+    pub version: u32,
+    /// What the experiment is, in one line.
+    #[serde(default)]
+    pub title: String,
+    /// The language model.
+    #[serde(default)]
+    pub model: ModelSpec,
+    /// The rows.
+    pub data: DataSpec,
+    /// What the model is shown.
+    pub prompt: PromptSpec,
+    /// How answers are had from the model.
+    #[serde(default)]
+    pub decode: DecodeSpec,
+    /// How a label is read out of an answer.
+    #[serde(default)]
+    pub answer: AnswerSpec,
+    /// Fine-tuning, kept as it is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train: Option<toml::Table>,
+}
+
+impl Session {
+    /// Reads a session's TOML with overrides laid over it; messages call the file `name`.
+    pub fn parse(name: &str, text: &str, overrides: &[Override]) -> Result<Self, SessionError> {
+        let (session, places) = parse::read(name, text, overrides)?;
+        match session.check() {
+            Ok(()) => Ok(session),
+            Err((path, message)) => Err(places.error_at(path, &format!("`{path}` {message}"))),
+        }
+    }
+
+    /// What types cannot say: the dotted key, and what it must be.
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        let decode = &self.decode;
+        let ensure = |right: bool, path, message: &str| if right { Ok(()) } else { Err((path, message.to_owned())) };
+        ensure(self.version == VERSION, "version", &format!("must be {VERSION}, found {}", self.version))?;
+        ensure(!self.model.source.is_empty(), "model.source", "is empty")?;
+        ensure(!self.data.path.is_empty(), "data.path", "is empty")?;
+        ensure(self.data.sample != Some(0), "data.sample", "must be at least 1")?;
+        ensure(!self.prompt.template.is_empty(), "prompt.template", "is empty")?;
+        ensure(!self.answer.unknown.is_empty(), "answer.unknown", "is empty")?;
+        ensure(decode.max_new_tokens > 0, "decode.max_new_tokens", "must be at least 1")?;
+        ensure(temperature(decode).is_some(), "decode.temperature", "must be 0 or more, or \"model\"")?;
+        ensure(decode.top_p.is_none_or(|p| p > 0.0 && p <= 1.0), "decode.top_p", "must lie between 0 and 1")?;
+        ensure(decode.top_k != Some(0), "decode.top_k", "must be at least 1")?;
+        let penalty = decode.repetition_penalty;
+        ensure(penalty.is_none_or(|p| p > 0.0 && p.is_finite()), "decode.repetition_penalty", "must be more than 0")?;
+        ensure(batch_size(decode).is_some(), "decode.batch_size", "must be a whole number, 1 or more, or \"auto\"")
+    }
+
+    /// How tokens are picked.
+    pub fn generation(&self) -> Generation {
+        let decode = &self.decode;
+        Generation {
+            max_new_tokens: decode.max_new_tokens,
+            temperature: temperature(decode).unwrap_or(Temperature::Value(0.0)),
+            top_p: decode.top_p,
+            top_k: decode.top_k,
+            repetition_penalty: decode.repetition_penalty,
+            seed: decode.seed,
+            stop: decode.stop.clone(),
+        }
+    }
+
+    /// Rows a batch; none is what fits into memory.
+    pub fn batch_size(&self) -> Option<usize> {
+        batch_size(&self.decode).flatten()
+    }
+
+    /// Whether prompts longer than the context are cut from the left.
+    pub fn truncates(&self) -> bool {
+        self.decode.truncate == Truncate::Left
+    }
+}
+
+fn temperature(decode: &DecodeSpec) -> Option<Temperature> {
+    match &decode.temperature {
+        NumberOr::Number(value) if *value >= 0.0 && value.is_finite() => Some(Temperature::Value(*value)),
+        NumberOr::Word(word) if word == "model" => Some(Temperature::Model),
+        _ => None,
+    }
+}
+
+/// The inner none is `auto`.
+fn batch_size(decode: &DecodeSpec) -> Option<Option<usize>> {
+    match &decode.batch_size {
+        // Exact below 2^53; no batch is that large.
+        NumberOr::Number(size) if *size >= 1.0 && size.fract() == 0.0 && *size < 1e9 => Some(Some(*size as usize)),
+        NumberOr::Word(word) if word == "auto" => Some(None),
+        _ => None,
+    }
+}
