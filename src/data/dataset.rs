@@ -2,10 +2,16 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use serde::{Deserialize, Serialize};
 
+use super::clean::Cleaner;
+use super::codebook::{Codes, same};
+use super::error::{DataError, listed, shown};
+use super::split::{Positions, Strata, sample, split};
 use super::table::Table;
 
 /// Which part of the data a row belongs to.
@@ -18,6 +24,26 @@ pub enum Split {
     Validation,
     /// Rows that are looked at once, at the end.
     Test,
+}
+
+impl Split {
+    /// All of them, in the order of a session file.
+    pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
+
+    /// Its name in session files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
 }
 
 /// The share of the rows in each split; the shares add up to one.
@@ -35,6 +61,17 @@ pub struct SplitSizes {
 impl Default for SplitSizes {
     fn default() -> Self {
         Self { train: 0.8, validation: 0.1, test: 0.1 }
+    }
+}
+
+impl SplitSizes {
+    /// The share of one split.
+    pub fn share(&self, split: Split) -> f64 {
+        match split {
+            Split::Train => self.train,
+            Split::Validation => self.validation,
+            Split::Test => self.test,
+        }
     }
 }
 
@@ -88,62 +125,291 @@ fn default_seed() -> u32 {
 }
 
 /// A table with its labels, cleaning rules and splits: everything that is asked of the data by the other rooms.
+///
+/// Rows are named by their number in the file: the first below the header is 0.
 pub struct Dataset {
     table: Table,
+    cleaner: Cleaner,
+    /// The words of every column that has some, the label column included.
+    codes: Vec<Option<Codes>>,
+    text: usize,
+    weight: Option<usize>,
+    labels: Vec<String>,
+    /// For every row of the file the place of its label in `labels`; nothing where the filter leaves the row out.
+    gold: Vec<Option<u32>>,
+    splits: Positions,
+    /// For every row of the file the split that it is in.
+    membership: Vec<Option<Split>>,
+    empty_texts: usize,
 }
 
-/// What can be wrong with data; every message names the file, and the row, column or key.
-#[derive(Debug, thiserror::Error)]
-pub enum DataError {}
-
 impl Dataset {
-    /// Reads `path` (a local file: see [`super::source`] for URLs) as `spec` says and splits it.
-    pub fn load(_spec: &DataSpec, _path: &std::path::Path) -> Result<Self, DataError> {
-        unreachable!()
+    /// Reads `path` (a local file: see [`super::source`] for URLs), keeps the rows that pass the filter, draws the sample
+    /// among them and splits it.
+    ///
+    /// Fails when the file is no table ([`Table::read`]), a column or rule that the session names does not exist, a row that
+    /// passes the filter has a label code without a word or a weight that is no number, no row passes, the sample is larger
+    /// than the rows that do, or the shares make no splits ([`super::split::split`]).
+    pub fn load(spec: &DataSpec, path: &Path) -> Result<Self, DataError> {
+        let cleaner = Cleaner::new(&spec.clean)?;
+        let table = Table::read(path)?;
+        let text = table.column(&spec.text).map_err(|error| error.at("data.text"))?;
+        let label = optional_column(&table, spec.label.as_deref(), "data.label")?;
+        let weight = optional_column(&table, spec.weight.as_deref(), "data.weight")?;
+        let codes = codes(spec, &table, label)?;
+
+        let kept = filtered(spec, &table)?;
+        let (labels, gold) = match label {
+            Some(column) => gold(&table, column, codes.get(column).and_then(Option::as_ref), &kept)?,
+            None => (words(&Codes::new(&spec.labels)), Vec::new()),
+        };
+        if let Some(column) = weight {
+            check_weights(&table, column, &kept)?;
+        }
+
+        let rows = sampled(spec, &table, kept)?;
+        let splits = if spec.stratify {
+            if label.is_none() {
+                return Err(DataError::StratifyWithoutLabel);
+            }
+            let (classes, names) = strata(&labels, spec.labels.is_empty(), &rows, &gold);
+            split(rows.len(), &spec.splits, spec.seed, Some(Strata { classes: &classes, names: &names }))?
+        } else {
+            split(rows.len(), &spec.splits, spec.seed, None)?
+        };
+        let row_numbers = |positions: Vec<usize>| positions.iter().filter_map(|at| rows.get(*at).copied()).collect();
+        let splits = Positions {
+            train: row_numbers(splits.train),
+            validation: row_numbers(splits.validation),
+            test: row_numbers(splits.test),
+        };
+
+        let membership = vec![None; table.len()];
+        let mut data = Self { table, cleaner, codes, text, weight, labels, gold, splits, membership, empty_texts: 0 };
+        for split in Split::ALL {
+            for at in 0..data.split(split).len() {
+                let row = data.split(split)[at];
+                data.membership[row] = Some(split);
+                data.empty_texts += usize::from(data.text(row).trim().is_empty());
+            }
+        }
+        Ok(data)
     }
 
     /// How many rows the file has, before filter and sample.
     pub fn len(&self) -> usize {
-        unreachable!()
+        self.table.len()
     }
 
-    /// The label words, in session order (order of first appearance in the file where the session names none).
+    /// Never true: a file without rows is not read.
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// The file that was read.
+    pub fn path(&self) -> &Path {
+        self.table.path()
+    }
+
+    /// SHA-256 of the file as it was read, in lower-case hexadecimal digits.
+    pub fn sha256(&self) -> &str {
+        self.table.sha256()
+    }
+
+    /// The label words, in session order. Where the session names none, the values of the label column, in order of first
+    /// appearance among the rows that pass the filter.
     pub fn labels(&self) -> &[String] {
-        unreachable!()
+        &self.labels
+    }
+
+    /// How many rows of a split have each label, in the order of [`Self::labels`].
+    pub fn label_counts(&self, split: Split) -> Vec<usize> {
+        let mut counts = vec![0; self.labels.len()];
+        for label in self.split(split).iter().filter_map(|row| self.gold(*row)) {
+            if let Some(count) = counts.get_mut(label) {
+                *count += 1;
+            }
+        }
+        counts
     }
 
     /// File row numbers of a split, in split order.
-    pub fn split(&self, _split: Split) -> &[usize] {
-        unreachable!()
+    pub fn split(&self, split: Split) -> &[usize] {
+        match split {
+            Split::Train => &self.splits.train,
+            Split::Validation => &self.splits.validation,
+            Split::Test => &self.splits.test,
+        }
     }
 
     /// The split that a file row is in, if any.
-    pub fn split_of(&self, _row: usize) -> Option<Split> {
-        unreachable!()
+    pub fn split_of(&self, row: usize) -> Option<Split> {
+        self.membership.get(row).copied().flatten()
     }
 
-    /// Index into [`Self::labels`] of the row's gold label.
-    pub fn gold(&self, _row: usize) -> Option<usize> {
-        unreachable!()
+    /// Index into [`Self::labels`] of the row's gold label; none for rows that the filter leaves out, and for all where the
+    /// session names no label column.
+    pub fn gold(&self, row: usize) -> Option<usize> {
+        self.gold.get(row).copied().flatten().map(|label| label as usize)
+    }
+
+    /// The row's survey weight, where the session names a column of weights and the row's cell holds one.
+    pub fn weight(&self, row: usize) -> Option<f64> {
+        weight(self.table.cell(row, self.weight?))
     }
 
     /// The row's text after cleaning.
-    pub fn text(&self, _row: usize) -> Cow<'_, str> {
-        unreachable!()
+    pub fn text(&self, row: usize) -> Cow<'_, str> {
+        self.cleaner.clean(self.word(self.text, self.raw_text(row)))
+    }
+
+    /// The row's text as it is in the file.
+    pub fn raw_text(&self, row: usize) -> &str {
+        self.table.cell(row, self.text)
     }
 
     /// Every column of the row, codes replaced by their words, the text column cleaned, in file order.
-    pub fn record(&self, _row: usize) -> Vec<(&str, Cow<'_, str>)> {
-        unreachable!()
+    pub fn record(&self, row: usize) -> Vec<(&str, Cow<'_, str>)> {
+        let cells = self.table.columns().iter().zip(self.table.cells(row)).enumerate();
+        let value = |column, cell| {
+            let word = self.word(column, cell);
+            if column == self.text { self.cleaner.clean(word) } else { Cow::Borrowed(word) }
+        };
+        cells.map(|(column, (name, cell))| (name.as_str(), value(column, cell))).collect()
     }
 
-    /// How many rows have an empty text after cleaning.
+    /// How many rows of the splits have a text with nothing but whitespace after cleaning.
     pub fn empty_texts(&self) -> usize {
-        unreachable!()
+        self.empty_texts
     }
 
     /// The table as read.
     pub fn table(&self) -> &Table {
         &self.table
     }
+
+    /// The word for a cell of a column, or the cell itself.
+    fn word<'d>(&'d self, column: usize, cell: &'d str) -> &'d str {
+        let codes = self.codes.get(column).and_then(Option::as_ref);
+        codes.and_then(|codes| codes.word(cell)).unwrap_or(cell)
+    }
 }
+
+/// The place of a column that a session may name.
+fn optional_column(table: &Table, name: Option<&str>, key: &str) -> Result<Option<usize>, DataError> {
+    name.map(|name| table.column(name).map_err(|error| error.at(key))).transpose()
+}
+
+/// The codes of every column that has some. The label column's are in `data.labels`, or else in the codebook.
+fn codes(spec: &DataSpec, table: &Table, label: Option<usize>) -> Result<Vec<Option<Codes>>, DataError> {
+    let mut codes: Vec<Option<Codes>> = table.columns().iter().map(|_| None).collect();
+    for (name, words) in &spec.codebook {
+        let column = table.column(name).map_err(|error| error.at(format!("data.codebook.{name}")))?;
+        codes[column] = Some(Codes::new(words));
+    }
+    if let Some(column) = label.filter(|_| !spec.labels.is_empty()) {
+        codes[column] = Some(Codes::new(&spec.labels));
+    }
+    Ok(codes)
+}
+
+/// The rows that pass the filter, in file order.
+fn filtered(spec: &DataSpec, table: &Table) -> Result<Vec<usize>, DataError> {
+    let mut rows: Vec<usize> = (0..table.len()).collect();
+    for (name, code) in &spec.filter {
+        let column = table.column(name).map_err(|error| error.at(format!("data.filter.{name}")))?;
+        rows.retain(|row| same(table.cell(*row, column), code));
+    }
+    if rows.is_empty() {
+        let filter: Vec<String> = spec.filter.iter().map(|(name, code)| format!("{name} = {}", shown(code))).collect();
+        return Err(DataError::FilteredOut { path: table.path().to_owned(), filter: filter.join(", ") });
+    }
+    Ok(rows)
+}
+
+/// The label words, and for every row of the file the place of its word among them.
+fn gold(
+    table: &Table,
+    column: usize,
+    codes: Option<&Codes>,
+    kept: &[usize],
+) -> Result<(Vec<String>, Vec<Option<u32>>), DataError> {
+    let mut labels: IndexSet<&str> = codes.map(|codes| codes.words().collect()).unwrap_or_default();
+    let mut gold = vec![None; table.len()];
+    let place = |row| {
+        let (path, line) = (table.path().to_owned(), table.line(row));
+        (path, line, table.columns().get(column).cloned().unwrap_or_default())
+    };
+    for row in kept {
+        let code = table.cell(*row, column);
+        let word = match codes {
+            Some(codes) => codes.word(code).ok_or_else(|| {
+                let (path, line, column) = place(*row);
+                let known = listed(codes.codes());
+                DataError::Label { path, row: *row, line, column, value: code.to_owned(), known }
+            })?,
+            None if code.trim().is_empty() => {
+                let (path, line, column) = place(*row);
+                return Err(DataError::NoLabel { path, row: *row, line, column });
+            }
+            None => code,
+        };
+        // More labels than 2³² would take more rows than memory holds.
+        gold[*row] = u32::try_from(labels.insert_full(word).0).ok();
+    }
+    Ok((labels.into_iter().map(str::to_owned).collect(), gold))
+}
+
+fn words(codes: &Codes) -> Vec<String> {
+    codes.words().map(str::to_owned).collect()
+}
+
+/// A survey weight: a finite number from 0 up.
+fn weight(cell: &str) -> Option<f64> {
+    cell.trim().parse().ok().filter(|weight: &f64| weight.is_finite() && *weight >= 0.0)
+}
+
+fn check_weights(table: &Table, column: usize, kept: &[usize]) -> Result<(), DataError> {
+    match kept.iter().find(|row| weight(table.cell(**row, column)).is_none()) {
+        Some(row) => Err(DataError::Weight {
+            path: table.path().to_owned(),
+            row: *row,
+            line: table.line(*row),
+            column: table.columns().get(column).cloned().unwrap_or_default(),
+            value: table.cell(*row, column).to_owned(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// The rows to split: a sample of those kept, in the order drawn, or all of them in file order.
+fn sampled(spec: &DataSpec, table: &Table, kept: Vec<usize>) -> Result<Vec<usize>, DataError> {
+    let Some(size) = spec.sample else {
+        return Ok(kept);
+    };
+    if !(1..=kept.len()).contains(&size) {
+        return Err(DataError::Sample { path: table.path().to_owned(), sample: size, rows: kept.len() });
+    }
+    Ok(sample(kept.len(), size, spec.seed).into_iter().filter_map(|at| kept.get(at).copied()).collect())
+}
+
+/// The class of every row, and what the classes are called, numbered as scikit-learn does: in ascending order of the words,
+/// or of the numbers where the labels are codes as pandas reads them.
+fn strata<'l>(labels: &'l [String], as_read: bool, rows: &[usize], gold: &[Option<u32>]) -> (Vec<usize>, Vec<&'l str>) {
+    let numbers: Option<Vec<f64>> = labels.iter().map(|label| label.trim().parse().ok()).collect();
+    let mut order: Vec<usize> = (0..labels.len()).collect();
+    match numbers.filter(|_| as_read) {
+        Some(numbers) => order.sort_by(|a, b| numbers[*a].total_cmp(&numbers[*b])),
+        None => order.sort_by_key(|label| &labels[*label]),
+    }
+    let mut rank = vec![0; labels.len()];
+    for (at, label) in order.iter().enumerate() {
+        rank[*label] = at;
+    }
+    let label = |row: &usize| gold.get(*row).copied().flatten().unwrap_or_default() as usize;
+    let classes = rows.iter().map(|row| rank.get(label(row)).copied().unwrap_or_default()).collect();
+    (classes, order.iter().map(|label| labels[*label].as_str()).collect())
+}
+
+#[cfg(test)]
+mod tests;

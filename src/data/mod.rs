@@ -1,15 +1,20 @@
 //! From a CSV file to labelled rows in splits.
 //!
-//! [`table`] reads the file, [`codebook`] turns codes into words, [`clean`] applies the named cleaning rules, [`numpy`]
-//! repeats numpy's legacy random numbers bit for bit and [`split`] builds pandas' and scikit-learn's sampling on them.
-//! [`Dataset`] is what the rest of the program sees. Nothing here knows of prompts, models or terminals.
+//! [`source`] fetches a file that is named by its URL, [`table`] reads it, [`codebook`] turns codes into words, [`clean`]
+//! applies the named cleaning rules, [`numpy`] and [`python`] repeat the random numbers of those two bit for bit and
+//! [`split`] builds pandas' and scikit-learn's sampling on them. [`Dataset`] is what the rest of the program sees, and
+//! [`DataError`] what can be wrong with any of it. Nothing here knows of prompts, models or terminals.
 
 pub mod clean;
 pub mod codebook;
 pub mod dataset;
+pub mod error;
+mod hashed;
 pub mod numpy;
+pub mod python;
 pub mod source;
 pub mod split;
 pub mod table;
 
-pub use dataset::{DataError, DataSpec, Dataset, Split, SplitSizes};
+pub use dataset::{DataSpec, Dataset, Split, SplitSizes};
+pub use error::DataError;
