@@ -86,10 +86,10 @@ fn random(spec: &PromptSpec, classes: &[Vec<usize>]) -> Vec<usize> {
     sample(&drawn, drawn.len(), spec.seed)
 }
 
-/// pandas' `sample(n=count, random_state=seed)`: numpy's `choice` without replacement, the head of a permutation.
+/// pandas' `sample(n=count, random_state=seed)`, which is numpy's `choice` without replacement.
 fn sample(items: &[usize], count: usize, seed: u32) -> Vec<usize> {
-    let order = RandomState::new(seed).permutation(items.len());
-    order.into_iter().take(count).filter_map(|index| items.get(index)).copied().collect()
+    let drawn = RandomState::new(seed).choice(items.len(), count);
+    drawn.into_iter().filter_map(|index| items.get(index)).copied().collect()
 }
 
 /// Greedy farthest-point choice: each class starts from the row that `random` would draw first and goes on with the row
