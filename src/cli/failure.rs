@@ -20,15 +20,19 @@ use crate::text::printable;
 use super::Color;
 
 /// Why a command ends early; each kind has its exit code.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     /// The user's input or surroundings: something to be put right, said in one line.
+    #[error("{0}")]
     Bad(String),
     /// It should have worked.
+    #[error("{0}")]
     Failed(String),
     /// The user stopped it; perhaps with a word on how to go on.
+    #[error("cancelled")]
     Cancelled(Option<String>),
     /// Nobody reads stdout any more, as `| head` does when it has enough.
+    #[error("stdout is closed")]
     Closed,
 }
 
@@ -56,7 +60,9 @@ pub(super) fn label(word: &str, color: Color) -> String {
     let colored = match color {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        Color::Auto => {
+            std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        }
     };
     // Bold red for errors, bold yellow for the rest: of the sixteen colours, so that the terminal's theme decides.
     let code = if word.starts_with("error") { 31 } else { 33 };

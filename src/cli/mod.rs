@@ -153,7 +153,8 @@ impl Global {
     /// Finds and reads a session with the overrides laid over it.
     fn session(&self, name: &str) -> Result<(SessionFile, Session), Failure> {
         let file = SessionFile::find(name)?;
-        let overrides: Vec<Override> = self.overrides.iter().map(|text| Override::parse(text)).collect::<Result<_, _>>()?;
+        let overrides: Vec<Override> =
+            self.overrides.iter().map(|text| Override::parse(text)).collect::<Result<_, _>>()?;
         let session = file.load(&overrides)?;
         Ok((file, session))
     }

@@ -1,12 +1,15 @@
 //! Results on stdout, safe to look at.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 
 use serde::Serialize;
 
 use crate::text;
 
 use super::failure::Failure;
+
+/// More than any model's context.
+const MOST_TEXT: u64 = 64 << 20;
 
 /// Writes lines of text, control characters escaped.
 pub(super) fn lines(text: &str) -> Result<(), Failure> {
@@ -23,6 +26,18 @@ pub(super) fn json<T: Serialize>(value: &T) -> Result<(), Failure> {
 pub(super) fn raw(bytes: &[u8]) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| failure(&error))
+}
+
+/// A text given as an argument; `-` stands for stdin.
+pub(super) fn text_argument(text: &str) -> Result<String, Failure> {
+    if text != "-" {
+        return Ok(text.to_owned());
+    }
+    let mut text = String::new();
+    match io::stdin().take(MOST_TEXT).read_to_string(&mut text) {
+        Ok(_) => Ok(text),
+        Err(error) => Err(Failure::Bad(format!("stdin: {error}"))),
+    }
 }
 
 /// What a failure to write to stdout means.

@@ -21,7 +21,8 @@ use crate::metrics::{Confusion, Report};
 use crate::prompt::Prompt;
 
 use super::folder::{
-    self, DataRecord, FolderError, Leg, Manifest, ModelRecord, PREDICTIONS, PromptRecord, REPORT, RunFolder, Seeds, Status,
+    self, DataRecord, FolderError, Leg, Manifest, ModelRecord, PREDICTIONS, PromptRecord, REPORT, RunFolder, Seeds,
+    Status,
 };
 use super::predictions::{Columns, Prediction, PredictionsError, Writer, margin};
 use super::prepare::{self, PrepareError, Prepared};
@@ -66,8 +67,8 @@ pub struct Summary {
     pub run: String,
     /// Rows answered.
     pub rows: usize,
-    /// Seconds of computing.
-    pub seconds: f64,
+    /// Seconds of computing, where they are known.
+    pub seconds: Option<f64>,
     /// The figures, where the rows have gold labels.
     #[serde(flatten)]
     pub report: Option<Report>,
@@ -190,13 +191,7 @@ impl<'p> Recording<'p> {
         Ok(Self::begin(task, folder.to_owned(), None, writer, &answered))
     }
 
-    fn begin(
-        task: Task<'p>,
-        folder: PathBuf,
-        new: Option<RunFolder>,
-        writer: Writer,
-        answered: &[Prediction],
-    ) -> Self {
+    fn begin(task: Task<'p>, folder: PathBuf, new: Option<RunFolder>, writer: Writer, answered: &[Prediction]) -> Self {
         let known: std::collections::HashSet<usize> = answered.iter().map(|prediction| prediction.row).collect();
         let done: Vec<bool> = task.rows.iter().map(|row| known.contains(row)).collect();
         let mut tally = Tally { total: task.rows.len(), ..Tally::default() };
@@ -273,7 +268,7 @@ impl<'p> Recording<'p> {
         let (seconds, _) = manifest.work();
         let report = report(&predictions);
         let name = self.folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let mut summary = Summary { run: name, rows: predictions.len(), seconds, report };
+        let mut summary = Summary { run: name, rows: predictions.len(), seconds: Some(seconds), report };
         folder::write_json(&self.folder.join(REPORT), &summary)?;
         manifest.stats = Some(stats);
         manifest.set(Status::Finished, None);

@@ -1,0 +1,54 @@
+//! `shotglass report`: the report of a run, or of predictions from elsewhere.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::metrics::Report;
+use crate::session::folder::{Manifest, Status};
+use crate::session::predictions::pairs::read_pairs;
+use crate::session::run::Summary;
+
+use super::failure::Failure;
+use super::{Format, Global, output, run};
+
+/// `shotglass report`
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+The table is scikit-learn's classification_report(digits=3, zero_division=0).
+
+Examples:
+  shotglass report sessions/zero-shot/runs/20250101-120000-1a2b
+  shotglass report predictions-from-elsewhere.csv --format json")]
+pub(super) struct Arguments {
+    /// Folder of a run, or a CSV file with columns gold and predicted
+    run: PathBuf,
+}
+
+/// Prints the report.
+pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure> {
+    let format = global.format("report", &[Format::Text, Format::Json])?;
+    of(&arguments.run, format, global)
+}
+
+/// Prints the report of `path`.
+pub(super) fn of(path: &Path, format: Format, global: &Global) -> Result<(), Failure> {
+    let manifest = if path.is_dir() { Some(Manifest::read(path)?) } else { None };
+    let pairs = read_pairs(path)?;
+    if pairs.unlabelled > 0 {
+        global.warn(&format!("{} rows have no gold label and are left out", pairs.unlabelled));
+    }
+    let summary = Summary {
+        run: path.display().to_string(),
+        rows: pairs.len() + pairs.unlabelled,
+        seconds: manifest.as_ref().map(|manifest| manifest.work().0),
+        report: Some(Report::new(pairs.confusion())),
+    };
+    if let Some(manifest) = manifest.as_ref().filter(|manifest| manifest.status != Status::Finished) {
+        global.warn(&format!("the run is not finished: {} of {} rows", summary.rows, manifest.rows));
+    }
+    match format {
+        Format::Json => output::json(&summary),
+        _ => run::print(&summary, manifest.as_ref()),
+    }
+}
