@@ -49,7 +49,7 @@ impl FromStr for Format {
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// The folder or a file of it cannot be read.
-    #[error("{}: {source}", path.display())]
+    #[error("{path}: {source}")]
     Read {
         /// The file.
         path: PathBuf,
@@ -57,7 +57,7 @@ pub enum ExportError {
         source: io::Error,
     },
     /// A file of the folder is no JSON.
-    #[error("{}: {source}", path.display())]
+    #[error("{path}: {source}")]
     Json {
         /// The file.
         path: PathBuf,
@@ -116,7 +116,7 @@ fn record(row: &Prediction, predictions: &Predictions) -> Map<String, Value> {
     let mut record = Map::new();
     let mut put = |name: &str, value: Value| record.insert(name.to_owned(), value);
     put("row", row.row.into());
-    put("split", row.split_name().into());
+    put("split", row.split.name().into());
     put("gold", row.gold.clone().into());
     put("predicted", row.predicted.clone().into());
     put("answer", row.answer.clone().into());

@@ -5,8 +5,10 @@
 //! it must be. Log-probabilities and margins are natural logarithms with six decimals; cells of what was not computed
 //! are empty.
 //!
-//! This file is the format; [`writer`] appends to it, takes up what a killed run left, and puts it in order at the end.
+//! This file is the format; [`writer`] appends to it, takes up what a killed run left, and puts it in order at the end;
+//! [`pairs`] reads gold and predicted labels out of a run or anybody's CSV.
 
+pub mod pairs;
 pub mod writer;
 
 use std::borrow::Cow;
@@ -19,6 +21,7 @@ use csv::StringRecord;
 use crate::data::Split;
 use crate::text::printable;
 
+pub use pairs::{LabelPairs, PairsError, read_pairs};
 pub use writer::Writer;
 
 /// The columns that every file has.
@@ -27,13 +30,11 @@ const FIXED: [&str; 6] = ["row", "split", "gold", "predicted", "answer", "margin
 /// What stands before a label in the name of its column.
 const LOGPROB: &str = "logprob:";
 
-const SPLITS: [(&str, Split); 3] = [("train", Split::Train), ("validation", Split::Validation), ("test", Split::Test)];
-
 /// What can be wrong with a file of predictions.
 #[derive(Debug, thiserror::Error)]
 pub enum PredictionsError {
     /// Reading or writing failed.
-    #[error("{}: {source}", path.display())]
+    #[error("{path}: {source}")]
     Io {
         /// The file.
         path: PathBuf,
@@ -41,25 +42,25 @@ pub enum PredictionsError {
         source: io::Error,
     },
     /// No space for another record; those already written are whole.
-    #[error("{}: the disk is full. What is answered is kept: make room, then go on with `--resume`", path.display())]
+    #[error("{path}: the disk is full. What is answered is kept: make room, then go on with `--resume`")]
     DiskFull {
         /// The file.
         path: PathBuf,
     },
     /// Somebody else has the file open for writing.
-    #[error("{}: another run is writing to this file; wait for its end or stop it", path.display())]
+    #[error("{path}: another run is writing to this file; wait for its end or stop it")]
     Busy {
         /// The file.
         path: PathBuf,
     },
     /// Killed before the header was written.
-    #[error("{}: there are no predictions in it yet", path.display())]
+    #[error("{path}: there are no predictions in it yet")]
     Empty {
         /// The file.
         path: PathBuf,
     },
     /// The header is not the one it should be.
-    #[error("{}: the columns are `{found}`, not `{expected}`: is it of another session?", path.display())]
+    #[error("{path}: the columns are `{found}`, not `{expected}`: is it of another session?")]
     Columns {
         /// The file.
         path: PathBuf,
@@ -69,7 +70,7 @@ pub enum PredictionsError {
         expected: String,
     },
     /// A record that cannot be read.
-    #[error("{}, line {line}: {what}", path.display())]
+    #[error("{path}, line {line}: {what}")]
     Record {
         /// The file.
         path: PathBuf,
@@ -79,7 +80,7 @@ pub enum PredictionsError {
         what: String,
     },
     /// Two records of one row.
-    #[error("{}, line {line}: row {row} is there already, in line {first}; remove one of the two", path.display())]
+    #[error("{path}, line {line}: row {row} is there already, in line {first}; remove one of the two")]
     Duplicate {
         /// The file.
         path: PathBuf,
@@ -134,13 +135,6 @@ pub struct Prediction {
     pub logprobs: Vec<Option<f64>>,
     /// What this kind of run adds, in the order of [`Columns::extra`].
     pub extra: Vec<String>,
-}
-
-impl Prediction {
-    /// The name of its split.
-    pub fn split_name(&self) -> &'static str {
-        SPLITS.iter().find(|(_, split)| *split == self.split).map_or("", |(name, _)| name)
-    }
 }
 
 /// How far the best label lies before the second best, whichever is right: the difference of their log-probabilities.
@@ -283,10 +277,9 @@ fn decode(record: &StringRecord, columns: &Columns) -> Result<Prediction, String
     let logprobs: Vec<_> = (FIXED.len()..).take(columns.labels.len()).map(number).collect::<Result<_, String>>()?;
     Ok(Prediction {
         row: cell(0).parse().map_err(|_| wrong(0, "not the number of a row"))?,
-        split: SPLITS
-            .iter()
-            .find(|(name, _)| *name == cell(1))
-            .map(|(_, split)| *split)
+        split: Split::ALL
+            .into_iter()
+            .find(|split| split.name() == cell(1))
             .ok_or_else(|| wrong(1, "not a split: train, validation or test"))?,
         gold: Some(cell(2).to_owned()).filter(|gold| !gold.is_empty()),
         predicted: cell(3).to_owned(),
@@ -315,7 +308,7 @@ fn encode(columns: &Columns, header: bool, rows: &[Prediction]) -> Result<Vec<u8
         fits("further cells", row.extra.len(), columns.extra.len(), false)?;
         let mut record = StringRecord::from(vec![
             row.row.to_string().as_str(),
-            row.split_name(),
+            row.split.name(),
             row.gold.as_deref().unwrap_or_default(),
             &row.predicted,
             &row.answer,

@@ -81,7 +81,7 @@ fn rows(count: usize) -> String {
 fn splits(rows: &[Prediction]) -> String {
     let mut names: Vec<&str> = Vec::new();
     for row in rows {
-        let name = row.split_name();
+        let name = row.split.name();
         if !names.contains(&name) {
             names.push(name);
         }
