@@ -76,8 +76,14 @@ impl Random {
 
 /// Up to this population `sample` draws from a list: 21, and for more than 5 draws the table of a set that holds them.
 fn set_size(size: usize) -> usize {
-    let table = if size > 5 { std::iter::successors(Some(4_usize), |n| n.checked_mul(4)) } else { return 21 };
-    21_usize.saturating_add(table.skip_while(|n| *n < size.saturating_mul(3)).next().unwrap_or(usize::MAX))
+    if size <= 5 {
+        return 21;
+    }
+    let mut table = 4_usize;
+    while table < size.saturating_mul(3) {
+        table = table.saturating_mul(4);
+    }
+    table.saturating_add(21)
 }
 
 /// Populations beyond 2³² are not told apart: no table is that long.
