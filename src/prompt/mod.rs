@@ -1,19 +1,29 @@
 //! From a row to the prompt the model sees, and from the model's answer to a label.
 //!
-//! [`template`] renders Jinja templates, [`demos`] picks the demonstrations, [`chat`] wraps turns as a model's own chat
-//! template does, [`answer`] reads a label out of generated text. Nothing here knows of models, engines or terminals: a
-//! chat template arrives as text.
+//! [`template`] renders Jinja templates, `demos` picks the demonstrations, [`chat`] wraps turns as a model's own chat
+//! template does, [`render`] puts the three together, [`answer`] reads a label out of generated text. Nothing here knows
+//! of models, engines or terminals: a chat template arrives as text, the data as [`Rows`].
 
 pub mod answer;
 pub mod chat;
-pub mod demos;
+mod demos;
+pub mod error;
+mod json;
 pub mod render;
+mod rows;
+mod sandbox;
 pub mod template;
+#[cfg(test)]
+mod tests;
+mod tfidf;
 
 use serde::{Deserialize, Serialize};
 
-pub use answer::{AnswerRule, AnswerSpec};
-pub use render::{Prompt, PromptError, Renderer};
+pub use answer::{AnswerRule, AnswerSpec, Answers};
+pub use chat::{ChatTemplate, Message};
+pub use error::PromptError;
+pub use render::{Prompt, Renderer};
+pub use rows::Rows;
 
 /// How demonstrations are chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,9 +32,9 @@ pub enum DemoStrategy {
     /// Drawn at random for each class and shuffled, as pandas' `sample` does; the same for every row.
     #[default]
     Random,
-    /// Those of each class nearest to the row by TF-IDF.
+    /// Those of each class nearest to the row by TF-IDF, the nearest last.
     Similar,
-    /// Spread over the training rows: each one far from those already chosen.
+    /// Spread over the training rows: within each class, each one far from those already chosen. The same for every row.
     Diverse,
     /// The rows that the session lists.
     Pinned,
@@ -45,7 +55,7 @@ pub enum OptionOrder {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PromptSpec {
-    /// Jinja template of the prompt; every column is a variable, `{{ demos }}` and `{{ options }}` too.
+    /// Jinja template of the prompt; every column is a variable, `{{ demos }}` and `{{ options }}` too (see [`Renderer`]).
     pub template: String,
     /// Jinja template of one demonstration; every column is a variable, `{{ label }}` too.
     #[serde(default = "default_demo")]
@@ -53,7 +63,7 @@ pub struct PromptSpec {
     /// What stands between two demonstrations.
     #[serde(default = "default_separator")]
     pub separator: String,
-    /// Demonstrations for each class; 0 is zero-shot.
+    /// Demonstrations for each class; 0 is zero-shot. Pinned ones are shown as they are listed, whatever this is.
     #[serde(default)]
     pub shots: usize,
     /// How demonstrations are chosen.
