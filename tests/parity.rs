@@ -48,14 +48,21 @@ struct Case {
 /// The decoders among the parity folders.
 fn cases() -> Vec<Case> {
     let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tiny");
-    let mut folders: Vec<PathBuf> = 
+    let mut folders: Vec<PathBuf> =
         std::fs::read_dir(tiny).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
     folders.sort();
-    folders.extend(std::env::var("SHOTGLASS_PARITY").iter().flat_map(|list| list.split(':')).filter(|path| !path.is_empty()).map(PathBuf::from));
+    folders.extend(
+        std::env::var("SHOTGLASS_PARITY")
+            .iter()
+            .flat_map(|list| list.split(':'))
+            .filter(|path| !path.is_empty())
+            .map(PathBuf::from),
+    );
     let mut cases = Vec::new();
     for folder in folders {
         let name = folder.display().to_string();
-        let config: serde_json::Value = serde_json::from_slice(&std::fs::read(folder.join("config.json")).unwrap()).unwrap();
+        let config: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(folder.join("config.json")).unwrap()).unwrap();
         if matches!(config["model_type"].as_str(), Some("bert" | "deberta-v2" | "distilbert" | "roberta")) {
             eprintln!("{name}: an encoder, not tested here");
             continue;
@@ -105,8 +112,13 @@ fn cached<O: Ops>(case: &Case, ops: &O, shared: &[(usize, O::Cache)], tokens: &[
 
 fn check<O: Ops>(case: &Case, ops: &O, with: &str) {
     let what = |way: &str, row: usize| format!("{} with {with}, {way}, row {row}", case.name);
-    let rows: Vec<Vec<u32>> =
-        case.fixture.input_ids.iter().zip(&case.fixture.attention_mask).map(|(ids, mask)| unpadded(ids, mask)).collect();
+    let rows: Vec<Vec<u32>> = case
+        .fixture
+        .input_ids
+        .iter()
+        .zip(&case.fixture.attention_mask)
+        .map(|(ids, mask)| unpadded(ids, mask))
+        .collect();
 
     for (index, row) in case.fixture.unpadded.iter().enumerate() {
         let all = logits(case, ops, &[Row { tokens: row.ids.clone(), tree: Vec::new(), wanted: 0 }], &[], None);
@@ -118,11 +130,19 @@ fn check<O: Ops>(case: &Case, ops: &O, with: &str) {
         assert_close(&what("the last position alone", index), &last[0], &row.last_logits);
 
         // Teacher forcing, through the label tree: the text behind its first token is one long label.
-        let item = Item { context: row.ids[..1].to_vec(), labels: vec![row.ids[1..].to_vec(), vec![row.ids[1], 7, 9], vec![11]] };
+        let item = Item {
+            context: row.ids[..1].to_vec(),
+            labels: vec![row.ids[1..].to_vec(), vec![row.ids[1], 7, 9], vec![11]],
+        };
         let plan = Plan::new(vec![item], true, 8, 512);
         let scores = score_batch(&case.decoder, ops, &[], &plan, &[0]).unwrap();
         let loss = -scores[0][0] / (row.ids.len() - 1) as f64;
-        assert!((loss - row.loss).abs() <= 1e-5 * row.loss.max(1.0), "{}: {loss} {}", what("label tree", index), row.loss);
+        assert!(
+            (loss - row.loss).abs() <= 1e-5 * row.loss.max(1.0),
+            "{}: {loss} {}",
+            what("label tree", index),
+            row.loss
+        );
 
         for split in 1..row.ids.len() {
             let (prefix, rest) = row.ids.split_at(split);

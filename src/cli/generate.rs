@@ -135,10 +135,13 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
         let behind = stats.seconds - first.as_secs_f64();
         let rate = if behind > 0.0 { (stats.new_tokens.saturating_sub(1)) as f64 / behind } else { 0.0 };
         let (prompt, new) = (stats.prompt_tokens, stats.new_tokens);
-        output::note(context, &format!(
-            "{prompt} tokens read, first token after {:.2} s, {new} tokens at {rate:.0} a second",
-            first.as_secs_f64()
-        ));
+        output::note(
+            context,
+            &format!(
+                "{prompt} tokens read, first token after {:.2} s, {new} tokens at {rate:.0} a second",
+                first.as_secs_f64()
+            ),
+        );
     }
     Ok(())
 }

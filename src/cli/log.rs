@@ -8,6 +8,9 @@ use crate::session::home::log_folder;
 /// Starts logging. Without a writable state folder there is no log, and nothing else changes.
 pub fn start() {
     let Ok(folder) = log_folder() else { return };
+    if std::fs::create_dir_all(&folder).is_err() {
+        return;
+    }
     let appender = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix("shotglass")

@@ -97,7 +97,9 @@ fn pull(context: &Context, model: &str) -> Result<(), Failure> {
         return output::json(&json!({ "name": located.name, "origin": located.origin, "path": located.files.path() }));
     }
     let path = located.files.path().display().to_string();
-    output::write(format!("{} ({})\n{}\n", printable(&located.name), printable(&located.origin), printable(&path)).as_bytes())
+    output::write(
+        format!("{} ({})\n{}\n", printable(&located.name), printable(&located.origin), printable(&path)).as_bytes(),
+    )
 }
 
 fn show(context: &Context, model: &str) -> Result<(), Failure> {
@@ -129,7 +131,9 @@ fn show(context: &Context, model: &str) -> Result<(), Failure> {
         ("chat template", if about.chat_template { "yes" } else { "no" }.to_owned()),
     ];
     let mut text = String::new();
-    for (name, value) in lines.iter().map(|(name, value)| (*name, value)).chain(about.notes.iter().map(|note| ("note", note))) {
+    for (name, value) in
+        lines.iter().map(|(name, value)| (*name, value)).chain(about.notes.iter().map(|note| ("note", note)))
+    {
         text += &format!("{name:>14}  {}\n", printable(value));
     }
     output::write(text.as_bytes())

@@ -3,11 +3,11 @@
 use clap::Args;
 use serde_json::json;
 
-use crate::model::locate::locate;
 use crate::model::weights::Weights;
 use crate::text::printable_lines;
 
 use super::failure::Failure;
+use super::models::fetch;
 use super::run::prepare;
 use super::{Context, output};
 
@@ -27,11 +27,15 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let prepared = prepare(context, session)?;
     let rows = prepared.data.len();
     if arguments.row >= rows {
-        return Err(Failure::usage(format!("--row {}: the data has rows 0 to {}", arguments.row, rows.saturating_sub(1))));
+        return Err(Failure::usage(format!(
+            "--row {}: the data has rows 0 to {}",
+            arguments.row,
+            rows.saturating_sub(1)
+        )));
     }
     // The model's files are needed for its chat template and to count tokens, its weights are not.
     let weights = if chat || json {
-        let located = locate(&source, &mut |_| !context.interrupt.is_set())?;
+        let located = fetch(context, &source)?;
         Some(Weights::open(&located.files)?)
     } else {
         None

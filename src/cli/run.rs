@@ -71,7 +71,10 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
     let task = Task::new(&prepared, &file.name, arguments.split, limit, &running.model)?;
     if task.duplicates() > 0 {
         let count = task.duplicates();
-        output::note(context, &format!("{count} rows see a demonstration with their own text (retweets); their labels leak"));
+        output::note(
+            context,
+            &format!("{count} rows see a demonstration with their own text (retweets); their labels leak"),
+        );
     }
     let mut recording = match &arguments.resume {
         Some(folder) => Recording::resume(task, folder)?,

@@ -151,7 +151,9 @@ impl Backend for Fake {
             let logprobs = self.rule(prompt).map(|rule| rule.logprobs.as_slice()).unwrap_or_default();
             Answer {
                 index,
-                logprobs: (0..request.labels.len()).map(|label| logprobs.get(label).copied().unwrap_or(-10.0)).collect(),
+                logprobs: (0..request.labels.len())
+                    .map(|label| logprobs.get(label).copied().unwrap_or(-10.0))
+                    .collect(),
                 text: String::new(),
                 token_ids: Vec::new(),
                 finish: None,

@@ -89,7 +89,9 @@ impl<'a> Draft<'a> {
         if self.finish.is_some() {
             self.text.push_str(&self.stream.clone().finish());
         }
-        if let Some(at) = rules.stop.iter().filter(|stop| !stop.is_empty()).filter_map(|stop| self.text.find(stop.as_str())).min() {
+        if let Some(at) =
+            rules.stop.iter().filter(|stop| !stop.is_empty()).filter_map(|stop| self.text.find(stop.as_str())).min()
+        {
             self.text.truncate(at);
             self.finish = Some(FinishReason::Stop);
         }
@@ -112,7 +114,8 @@ pub fn generate_batch<'a, O: Ops>(
     on_token: &mut dyn FnMut(Picked<'_>),
 ) -> Result<Option<Vec<Draft<'a>>>> {
     let vocabulary = decoder.config().vocab_size.max(1);
-    let mut drafts: Vec<Draft<'a>> = prompts.into_iter().map(|(index, prompt)| Draft::new(index, prompt, rules)).collect();
+    let mut drafts: Vec<Draft<'a>> =
+        prompts.into_iter().map(|(index, prompt)| Draft::new(index, prompt, rules)).collect();
     let mut caches: Vec<(usize, O::Cache)> = Vec::with_capacity(drafts.len());
 
     // Prompts first, as many together as make a good product.
@@ -132,7 +135,8 @@ pub fn generate_batch<'a, O: Ops>(
         let mut rows = Vec::with_capacity(together);
         for draft in drafts.iter().skip(at).take(together) {
             let own = draft.prompt.get(prefix..).unwrap_or_default();
-            let (first, last) = own.split_at(if together == 1 { own.len().saturating_sub(1) / CHUNK * CHUNK } else { 0 });
+            let (first, last) =
+                own.split_at(if together == 1 { own.len().saturating_sub(1) / CHUNK * CHUNK } else { 0 });
             if !first.is_empty() {
                 let Some(cache) = prefill(decoder, ops, shared, first, go_on)? else { return Ok(None) };
                 new_caches = vec![cache];
@@ -154,7 +158,8 @@ pub fn generate_batch<'a, O: Ops>(
     let mut active: Vec<usize> = (0..drafts.len()).collect();
     loop {
         // Rows that are done leave, and their caches with them.
-        let keep: Vec<bool> = active.iter().map(|&row| drafts.get(row).is_some_and(|draft| draft.finish.is_none())).collect();
+        let keep: Vec<bool> =
+            active.iter().map(|&row| drafts.get(row).is_some_and(|draft| draft.finish.is_none())).collect();
         let mut kept = keep.iter().copied();
         caches.retain(|_| kept.next().unwrap_or(false));
         let mut kept = keep.iter().copied();

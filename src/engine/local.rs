@@ -189,14 +189,17 @@ impl Backend for Local {
             let shared = shared(model, &all, &plan, &go_on, job)?;
             let todo = todo(&plan, &request.done);
             let ops = if todo.len() > 1 { Cpu { threads: 1 } } else { all };
-            let work = |batch: &Vec<usize>| continue_batch(job, model, &ops, &shared, &plan, batch, &rules, request.stream);
+            let work =
+                |batch: &Vec<usize>| continue_batch(job, model, &ops, &shared, &plan, batch, &rules, request.stream);
             spread(job, &plan, &request.done, &todo, self.threads, work, answer, &mut stats)?;
         } else {
             let ops = device::Device { device: model.device.clone(), dtype: model.dtype };
             let shared = shared(model, &ops, &plan, &go_on, job)?;
             let todo = todo(&plan, &request.done);
             let work = |batch: &Vec<usize>| {
-                halving(job, batch, &|batch| continue_batch(job, model, &ops, &shared, &plan, batch, &rules, request.stream))
+                halving(job, batch, &|batch| {
+                    continue_batch(job, model, &ops, &shared, &plan, batch, &rules, request.stream)
+                })
             };
             spread(job, &plan, &request.done, &todo, 1, work, answer, &mut stats)?;
         }
@@ -260,7 +263,13 @@ fn continue_batch<O: Ops>(
         &mut |token| {
             if stream {
                 let text = token.text.to_owned();
-                job.send(Event::Token { job: job.id(), index: token.index, id: token.id, text, logprob: token.logprob });
+                job.send(Event::Token {
+                    job: job.id(),
+                    index: token.index,
+                    id: token.id,
+                    text,
+                    logprob: token.logprob,
+                });
             }
         },
     )?;
@@ -281,7 +290,12 @@ impl Local {
 }
 
 /// Tokens of every prompt and its labels; prompts that are too long are cut or refused.
-fn items(job: &Job, model: &LanguageModel, request: &ScoreRequest, stats: &mut Stats) -> Result<Vec<Item>, EngineError> {
+fn items(
+    job: &Job,
+    model: &LanguageModel,
+    request: &ScoreRequest,
+    stats: &mut Stats,
+) -> Result<Vec<Item>, EngineError> {
     let context = model.decoder.config().context;
     let mut boundaries = Boundaries::new(&model.tokenizer, &request.labels);
     let mut items = Vec::with_capacity(request.prompts.len());
@@ -346,7 +360,8 @@ impl<'a> Boundaries<'a> {
     }
 
     fn item(&mut self, prompt: &str) -> Result<Item, EngineError> {
-        let encode = |text: &str| self.tokenizer.encode(text, true).map_err(|error| EngineError::Bad(error.to_string()));
+        let encode =
+            |text: &str| self.tokenizer.encode(text, true).map_err(|error| EngineError::Bad(error.to_string()));
         let mut context = encode(prompt)?;
         if self.labels.is_empty() {
             return Ok(Item { context, labels: Vec::new() });
@@ -358,9 +373,13 @@ impl<'a> Boundaries<'a> {
                 // A blank at the prompt's end belongs to the label's first token: " support", not " " and "support".
                 let stem = prompt.strip_suffix(' ').unwrap_or(prompt);
                 let blank = if stem.ends_with(char::is_whitespace) || stem.is_empty() { "" } else { " " };
-                let joined: Vec<Vec<u32>> =
-                    self.labels.iter().map(|label| encode(&format!("{stem}{blank}{label}"))).collect::<Result<_, _>>()?;
-                let common = |ids: &Vec<u32>| ids.iter().zip(&context).take_while(|(a, b)| a == b).count().min(ids.len() - 1);
+                let joined: Vec<Vec<u32>> = self
+                    .labels
+                    .iter()
+                    .map(|label| encode(&format!("{stem}{blank}{label}")))
+                    .collect::<Result<_, _>>()?;
+                let common =
+                    |ids: &Vec<u32>| ids.iter().zip(&context).take_while(|(a, b)| a == b).count().min(ids.len() - 1);
                 let kept = joined.iter().filter(|ids| !ids.is_empty()).map(common).min().unwrap_or(0);
                 let labels = joined.iter().map(|ids| ids.get(kept..).unwrap_or_default().to_vec()).collect();
                 let known = (context.len() - kept, labels);
@@ -469,11 +488,14 @@ fn spread<T: Send>(
             let (results, next, work) = (results.clone(), &next, &work);
             scope.spawn(move || {
                 // The longest batches first: the threads end together.
-                while let Some(batch) = todo.len().checked_sub(1 + next.fetch_add(1, Ordering::Relaxed)).and_then(|at| todo.get(at)) {
+                while let Some(batch) =
+                    todo.len().checked_sub(1 + next.fetch_add(1, Ordering::Relaxed)).and_then(|at| todo.get(at))
+                {
                     let result = job.check().and_then(|()| {
                         let work = std::panic::AssertUnwindSafe(|| work(batch));
-                        std::panic::catch_unwind(work)
-                            .unwrap_or_else(|panic| Err(EngineError::Failed(super::worker::panic_text(&*panic).to_owned())))
+                        std::panic::catch_unwind(work).unwrap_or_else(|panic| {
+                            Err(EngineError::Failed(super::worker::panic_text(&*panic).to_owned()))
+                        })
                     });
                     let failed = result.is_err();
                     if results.send((*batch, result)).is_err() || failed {

@@ -116,7 +116,8 @@ mod tests {
 
     #[test]
     fn batches_obey_rows_and_tokens_and_hold_everything_once() {
-        let items: Vec<Item> = (0..50u32).map(|i| item(&(0..=(i * 7) % 23).map(|t| t + i * 100).collect::<Vec<_>>())).collect();
+        let items: Vec<Item> =
+            (0..50u32).map(|i| item(&(0..=(i * 7) % 23).map(|t| t + i * 100).collect::<Vec<_>>())).collect();
         let plan = Plan::new(items, true, 4, 40);
         let mut places: Vec<usize> = plan.batches.iter().flatten().copied().collect();
         for batch in &plan.batches {

@@ -101,7 +101,10 @@ impl<C> Batch<'_, C> {
 
     /// The packed tokens.
     pub fn ids(&self) -> Vec<u32> {
-        self.rows.iter().flat_map(|row| row.tokens.iter().copied().chain(row.tree.iter().map(|node| node.token))).collect()
+        self.rows
+            .iter()
+            .flat_map(|row| row.tokens.iter().copied().chain(row.tree.iter().map(|node| node.token)))
+            .collect()
     }
 
     /// The position of each packed token in its own text.
@@ -121,7 +124,11 @@ impl<C> Batch<'_, C> {
 
     /// The packed tokens whose outputs are wanted.
     pub fn queries(&self) -> Vec<usize> {
-        self.spans().into_iter().zip(self.rows).flat_map(|(span, row)| (span.start + row.wanted).min(span.end)..span.end).collect()
+        self.spans()
+            .into_iter()
+            .zip(self.rows)
+            .flat_map(|(span, row)| (span.start + row.wanted).min(span.end)..span.end)
+            .collect()
     }
 }
 
@@ -144,7 +151,11 @@ mod tests {
     fn row() -> Row {
         // 7 8 9, then a with children b and c, and d beside a
         let node = |token, parent| Node { token, parent };
-        Row { tokens: vec![7, 8, 9], tree: vec![node(1, None), node(2, Some(0)), node(3, Some(0)), node(4, None)], wanted: 2 }
+        Row {
+            tokens: vec![7, 8, 9],
+            tree: vec![node(1, None), node(2, Some(0)), node(3, Some(0)), node(4, None)],
+            wanted: 2,
+        }
     }
 
     #[test]

@@ -88,14 +88,19 @@ pub fn load_decoder(
     dtype: DType,
     go_on: &mut dyn FnMut() -> bool,
 ) -> Result<Decoder, LoadError> {
-    Decoder::load(weights.config().clone(), &Reader { weights, device, dtype, progress: std::cell::RefCell::new(go_on) })
+    Decoder::load(
+        weights.config().clone(),
+        &Reader { weights, device, dtype, progress: std::cell::RefCell::new(go_on) },
+    )
 }
 
 fn open(spec: &DeviceSpec) -> Result<Device, LoadError> {
     let cannot = |what: &str, error: candle_core::Error| {
         let error = error.to_string();
         let reason = error.lines().next().unwrap_or_default();
-        LoadError::Device(format!("{what} cannot be used ({reason}): build with `--features {what}`, or say device = \"cpu\""))
+        LoadError::Device(format!(
+            "{what} cannot be used ({reason}): build with `--features {what}`, or say device = \"cpu\""
+        ))
     };
     match spec {
         DeviceSpec::Cpu => Ok(Device::Cpu),

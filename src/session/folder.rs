@@ -296,7 +296,8 @@ fn open_to_readers(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        let parent = folder.parent().map_or(Ok(0o755), |parent| fs::metadata(parent).map(|meta| meta.permissions().mode()))?;
+        let parent =
+            folder.parent().map_or(Ok(0o755), |parent| fs::metadata(parent).map(|meta| meta.permissions().mode()))?;
         fs::set_permissions(folder, fs::Permissions::from_mode((parent & 0o755) | 0o700))?;
     }
     #[cfg(not(unix))]
@@ -333,7 +334,9 @@ fn short_id() -> String {
 /// their hashes. The device is compared as it turned out.
 fn session_value(session: &Session) -> Value {
     let mut value = json(session);
-    for (section, key) in [("", "title"), ("/data", "path"), ("/model", "source"), ("/model", "device"), ("/model", "dtype")] {
+    for (section, key) in
+        [("", "title"), ("/data", "path"), ("/model", "source"), ("/model", "device"), ("/model", "dtype")]
+    {
         if let Some(section) = value.pointer_mut(section).and_then(Value::as_object_mut) {
             section.remove(key);
         }

@@ -49,10 +49,7 @@ pub struct Prepared {
 impl Prepared {
     /// Reads the data, which is fetched first where it is named by a URL (`progress` is told the bytes done and in all,
     /// and returns false to stop), and checks templates, demonstrations and answer rule.
-    pub fn new(
-        session: Session,
-        progress: &mut dyn FnMut(u64, Option<u64>) -> bool,
-    ) -> Result<Self, PrepareError> {
+    pub fn new(session: Session, progress: &mut dyn FnMut(u64, Option<u64>) -> bool) -> Result<Self, PrepareError> {
         let fetched =
             if source::is_url(&session.data.path) { Some(source::fetch(&session.data.path, progress)?) } else { None };
         let path = fetched.as_ref().map_or_else(|| PathBuf::from(&session.data.path), |fetched| fetched.path.clone());

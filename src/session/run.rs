@@ -21,7 +21,8 @@ use crate::metrics::{Confusion, Report};
 use crate::prompt::Prompt;
 
 use super::folder::{
-    self, DataRecord, FolderError, Leg, Manifest, ModelRecord, PREDICTIONS, PromptRecord, REPORT, RunFolder, Seeds, Status,
+    self, DataRecord, FolderError, Leg, Manifest, ModelRecord, PREDICTIONS, PromptRecord, REPORT, RunFolder, Seeds,
+    Status,
 };
 use super::predictions::{Columns, Prediction, PredictionsError, Writer, margin};
 use super::prepare::{self, PrepareError, Prepared};
@@ -190,13 +191,7 @@ impl<'p> Recording<'p> {
         Ok(Self::begin(task, folder.to_owned(), None, writer, &answered))
     }
 
-    fn begin(
-        task: Task<'p>,
-        folder: PathBuf,
-        new: Option<RunFolder>,
-        writer: Writer,
-        answered: &[Prediction],
-    ) -> Self {
+    fn begin(task: Task<'p>, folder: PathBuf, new: Option<RunFolder>, writer: Writer, answered: &[Prediction]) -> Self {
         let known: std::collections::HashSet<usize> = answered.iter().map(|prediction| prediction.row).collect();
         let done: Vec<bool> = task.rows.iter().map(|row| known.contains(row)).collect();
         let mut tally = Tally { total: task.rows.len(), ..Tally::default() };

@@ -184,15 +184,7 @@ impl Ops for Cpu {
         Ok(())
     }
 
-    fn attend(
-        &self,
-        layer: usize,
-        heads: Heads,
-        q: &Mat,
-        k: &Mat,
-        v: &Mat,
-        batch: &Batch<'_, Cache>,
-    ) -> Result<Mat> {
+    fn attend(&self, layer: usize, heads: Heads, q: &Mat, k: &Mat, v: &Mat, batch: &Batch<'_, Cache>) -> Result<Mat> {
         let width = heads.kv * heads.dim;
         let empty = (Vec::new(), Vec::new());
         let of_layer = |cache: &'_ Cache| cache.layers.get(layer).is_some();
@@ -240,12 +232,22 @@ impl Ops for Cpu {
                     kernel::dots(&mut scores[start..][..keys.len], query, keys.data, keys.stride);
                 } else if !row.queries.is_empty() {
                     let queries = View::new(query_at(row.queries.start), row.queries.len(), heads.dim, q.width);
-                    kernel::matmul(&mut scores[start..], score_row, queries, keys.view(heads.dim).transposed(), false, 1);
+                    kernel::matmul(
+                        &mut scores[start..],
+                        score_row,
+                        queries,
+                        keys.view(heads.dim).transposed(),
+                        false,
+                        1,
+                    );
                 }
                 row.mask(scores, score_row, shared_len);
             }
-            let valid: Vec<usize> = rows.iter().flat_map(|row| row.queries.clone().map(|query| shared_len + row.valid(query))).collect();
-            kernel::softmax(scores, score_row, 1.0 / (heads.dim as f32).sqrt(), |query| valid.get(query).copied().unwrap_or(0));
+            let valid: Vec<usize> =
+                rows.iter().flat_map(|row| row.queries.clone().map(|query| shared_len + row.valid(query))).collect();
+            kernel::softmax(scores, score_row, 1.0 / (heads.dim as f32).sqrt(), |query| {
+                valid.get(query).copied().unwrap_or(0)
+            });
             let mut at = 0;
             for (len, cache) in batch.shared {
                 let values = Head::new(&cache.layers[layer].1, 0..*len, width, kv_head, heads.dim);
@@ -261,7 +263,14 @@ impl Ops for Cpu {
                     kernel::weighted_sum(out, &scores[start..][..values.len], values.data, values.stride);
                 } else if !row.queries.is_empty() {
                     let weights = View::new(&scores[start..], row.queries.len(), values.len, score_row);
-                    kernel::matmul(&mut out[row.queries.start * out_row..], out_row, weights, values.view(heads.dim), true, 1);
+                    kernel::matmul(
+                        &mut out[row.queries.start * out_row..],
+                        out_row,
+                        weights,
+                        values.view(heads.dim),
+                        true,
+                        1,
+                    );
                 }
             }
         };

@@ -46,7 +46,9 @@ impl Device {
         if let Some(caches) = batch.caches.as_deref() {
             let mut rows = Vec::with_capacity(caches.len());
             for (_, cache) in caches {
-                let Some((keys, values)) = cache.layers.get(layer) else { bail!("a row without keys in layer {layer}") };
+                let Some((keys, values)) = cache.layers.get(layer) else {
+                    bail!("a row without keys in layer {layer}")
+                };
                 let own = if of_values { values } else { keys };
                 rows.push(own.pad_with_zeros(0, 0, longest - own.dim(0)?)?);
             }
