@@ -14,9 +14,9 @@ use super::map::map;
 use super::weights::{LoadError, first_line};
 
 /// The weights in one file.
-const SINGLE: &str = "model.safetensors";
+pub const SINGLE: &str = "model.safetensors";
 /// The list of the files that the weights are spread over.
-const INDEX: &str = "model.safetensors.index.json";
+pub const INDEX: &str = "model.safetensors.index.json";
 
 /// The weights of a folder, mapped.
 pub struct Shards {
