@@ -4,30 +4,36 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::session::export::{Format as Form, export};
-use crate::text::printable_lines;
+use crate::session::export::{self, Format as Form};
+use crate::session::folder::Manifest;
 
 use super::failure::Failure;
-use super::{Context, Format, output};
+use super::{Format, Global, output};
 
-#[derive(Args)]
-pub struct Arguments {
-    /// A run folder
+/// `shotglass export`
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Writes CSV (the predictions), JSON (manifest, report and predictions) or Markdown (a report to read) to stdout. Control
+characters in texts are shown escaped; the run's own predictions.csv has them as they are.
+
+Examples:
+  shotglass export RUN > predictions.csv
+  shotglass export RUN --format md > report.md")]
+pub(super) struct Arguments {
+    /// Folder of a run
     run: PathBuf,
 }
 
-pub fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
-    let form = match context.options.format {
-        Some(Format::Json) => Form::Json,
-        Some(Format::Csv) => Form::Csv,
-        None | Some(Format::Md) => Form::Md,
-        Some(Format::Text) => return Err(Failure::usage("--format is csv, json or md for export")),
+/// Writes the export to stdout.
+pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure> {
+    let form = match global.format("export", &[Format::Csv, Format::Json, Format::Md])? {
+        Format::Json => Form::Json,
+        Format::Md => Form::Md,
+        _ => Form::Csv,
     };
-    let mut page = Vec::new();
-    export(&arguments.run, form, &mut page)?;
-    if output::is_terminal() {
-        // What the data holds must not move the cursor; a file or pipe gets it as it is.
-        return output::write(printable_lines(&String::from_utf8_lossy(&page)).as_bytes());
-    }
-    output::write(&page)
+    Manifest::read(&arguments.run)?;
+    // A run is held in memory anyway while it is exported.
+    let mut bytes = Vec::new();
+    export::export(&arguments.run, form, &mut bytes)?;
+    output::lines(&String::from_utf8_lossy(&bytes))
 }

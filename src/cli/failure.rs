@@ -1,72 +1,93 @@
-//! Why a command ends early: one line for the user, and an exit code.
+//! How a command ends when it does not end well.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use crate::data::DataError;
 use crate::engine::EngineError;
+use crate::model::locate::LocateError;
+use crate::model::weights::LoadError;
+use crate::prompt::PromptError;
+use crate::session::export::ExportError;
+use crate::session::folder::FolderError;
+use crate::session::predictions::PredictionsError;
+use crate::session::predictions::pairs::PairsError;
 use crate::session::prepare::PrepareError;
 use crate::session::run::RunError;
+use crate::session::{HomeError, SessionError};
 use crate::text::printable;
 
-/// A message and an exit code.
-#[derive(Debug)]
-pub struct Failure {
-    code: u8,
-    message: String,
+use super::Color;
+
+/// Why a command ends early; each kind has its exit code.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// The user's input or surroundings: something to be put right, said in one line.
+    #[error("{0}")]
+    Bad(String),
+    /// It should have worked.
+    #[error("{0}")]
+    Failed(String),
+    /// The user stopped it; perhaps with a word on how to go on.
+    #[error("cancelled")]
+    Cancelled(Option<String>),
+    /// Nobody reads stdout any more, as `| head` does when it has enough.
+    #[error("stdout is closed")]
+    Closed,
 }
 
 impl Failure {
-    /// Wrong usage, or a bad session, data or model: exit code 2.
-    pub fn usage(message: impl ToString) -> Self {
-        Self { code: 2, message: message.to_string() }
-    }
-
-    /// It could be asked, but did not work out: exit code 1.
-    pub fn failed(message: impl ToString) -> Self {
-        Self { code: 1, message: message.to_string() }
-    }
-
-    /// The user interrupted: exit code 130.
-    pub fn cancelled(message: impl ToString) -> Self {
-        Self { code: 130, message: message.to_string() }
-    }
-
-    /// Whoever reads stdout has seen enough: no message, exit code 0.
-    pub fn closed() -> Self {
-        Self { code: 0, message: String::new() }
-    }
-
-    /// The same, as what the engine would have said of it.
-    pub fn as_engine_error(&self) -> EngineError {
-        match self.code {
-            130 => EngineError::Cancelled,
-            2 => EngineError::Bad(self.message.clone()),
-            _ => EngineError::Failed(self.message.clone()),
-        }
-    }
-
-    /// The same with something added to its message.
-    pub fn and(mut self, more: &str) -> Self {
-        self.message = format!("{}; {more}", self.message);
-        self
-    }
-
-    /// Tells the user.
-    pub fn report(&self) -> ExitCode {
-        if !self.message.is_empty() {
-            tracing::error!("{}", self.message);
-            eprintln!("shotglass: {}", printable(&self.message));
-        }
-        ExitCode::from(self.code)
+    /// Says it on stderr, in one line.
+    pub fn report(self, color: Color) -> ExitCode {
+        let (code, text) = match self {
+            Self::Bad(text) => (2, text),
+            Self::Failed(text) => (1, text),
+            Self::Cancelled(hint) => {
+                let text = hint.map_or_else(|| "cancelled".to_owned(), |hint| format!("cancelled; {hint}"));
+                eprintln!("{}", printable(&text));
+                return ExitCode::from(130);
+            }
+            Self::Closed => return ExitCode::SUCCESS,
+        };
+        tracing::error!(code, "{text}");
+        eprintln!("{} {}", label("error:", color), printable(&text));
+        ExitCode::from(code)
     }
 }
+
+/// A word before a message, coloured where that is wanted.
+pub(super) fn label(word: &str, color: Color) -> String {
+    let colored = match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => {
+            std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        }
+    };
+    // Bold red for errors, bold yellow for the rest: of the sixteen colours, so that the terminal's theme decides.
+    let code = if word.starts_with("error") { 31 } else { 33 };
+    if colored { format!("\u{1b}[1;{code}m{word}\u{1b}[0m") } else { word.to_owned() }
+}
+
+/// Errors that are always the input's.
+macro_rules! bad {
+    ($($error:ty),+) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::Bad(error.to_string())
+            }
+        }
+    )+};
+}
+
+bad!(SessionError, HomeError, PromptError, FolderError);
 
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
         match error {
-            EngineError::Cancelled => Self::cancelled("cancelled"),
-            EngineError::Bad(message) => Self::usage(message),
-            EngineError::Failed(message) => Self::failed(message),
+            EngineError::Cancelled => Self::Cancelled(None),
+            EngineError::Bad(text) => Self::Bad(text),
+            EngineError::Failed(text) => Self::Failed(text),
         }
     }
 }
@@ -74,8 +95,26 @@ impl From<EngineError> for Failure {
 impl From<DataError> for Failure {
     fn from(error: DataError) -> Self {
         match error {
-            DataError::Cancelled { .. } => Self::cancelled("cancelled"),
-            error => Self::usage(error),
+            DataError::Cancelled => Self::Cancelled(None),
+            error => Self::Bad(error.to_string()),
+        }
+    }
+}
+
+impl From<LocateError> for Failure {
+    fn from(error: LocateError) -> Self {
+        match error {
+            LocateError::Cancelled => Self::Cancelled(None),
+            error => Self::Bad(error.to_string()),
+        }
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Cancelled => Self::Cancelled(None),
+            error => Self::Bad(error.to_string()),
         }
     }
 }
@@ -84,7 +123,25 @@ impl From<PrepareError> for Failure {
     fn from(error: PrepareError) -> Self {
         match error {
             PrepareError::Data(error) => error.into(),
-            error => Self::usage(error),
+            error => Self::Bad(error.to_string()),
+        }
+    }
+}
+
+impl From<PredictionsError> for Failure {
+    fn from(error: PredictionsError) -> Self {
+        match error {
+            error @ (PredictionsError::Io { .. } | PredictionsError::Shape { .. }) => Self::Failed(error.to_string()),
+            error => Self::Bad(error.to_string()),
+        }
+    }
+}
+
+impl From<PairsError> for Failure {
+    fn from(error: PairsError) -> Self {
+        match error {
+            PairsError::Data(error) => error.into(),
+            error => Self::Bad(error.to_string()),
         }
     }
 }
@@ -94,30 +151,17 @@ impl From<RunError> for Failure {
         match error {
             RunError::Prepare(error) => error.into(),
             RunError::Engine(error) => error.into(),
-            error => Self::usage(error),
+            RunError::Folder(error) => error.into(),
+            RunError::Predictions(error) => error.into(),
         }
     }
 }
 
-/// Errors that what the user brought is to blame for, a full disk and an unwritable folder included.
-macro_rules! usage {
-    ($($error:ty),* $(,)?) => {
-        $(impl From<$error> for Failure {
-            fn from(error: $error) -> Self {
-                Self::usage(error)
-            }
-        })*
-    };
+impl From<ExportError> for Failure {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Write(error) => super::output::failure(&error),
+            error => Self::Bad(error.to_string()),
+        }
+    }
 }
-
-usage!(
-    crate::session::HomeError,
-    crate::session::SessionError,
-    crate::session::export::ExportError,
-    crate::session::folder::FolderError,
-    crate::session::predictions::PairsError,
-    crate::prompt::PromptError,
-    crate::model::weights::LoadError,
-    crate::model::locate::LocateError,
-    crate::model::tokenizer::TokenizerError,
-);

@@ -1,22 +1,24 @@
-//! The headless face: one file a subcommand, results on stdout, everything else on stderr.
+//! The commands: arguments in, results on stdout, everything else on stderr, an exit code out.
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrong usage or a bad session, data or model, 130 cancelled.
-#![allow(clippy::print_stdout, clippy::print_stderr)]
+//! One file a command. What they share: [`failure`] knows exit codes, [`output`] writes to stdout, [`progress`] draws bars,
+//! [`signals`] turns Ctrl-C into a cancel, [`log`] keeps a log file, [`models`] starts the engine.
+
+#![allow(clippy::print_stderr)]
 
 mod completions;
-mod engine;
 mod export;
 mod failure;
 mod generate;
-mod interrupt;
 mod log;
 mod models;
 mod next;
 mod output;
+mod progress;
 mod prompt;
 mod report;
 mod run;
 mod score;
+mod signals;
 mod split;
 
 use std::path::PathBuf;
@@ -24,175 +26,195 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::model::{DEFAULT_MODEL, DTypeSpec, DeviceSpec, ModelSpec};
 use crate::session::{Override, Session, SessionFile};
 
 use failure::Failure;
-use interrupt::Interrupt;
 
-/// Classify text with language models: sessions, runs, reports.
-#[derive(Parser)]
-#[command(name = "shotglass", version, about, max_term_width = 100, after_help = EXAMPLES)]
+/// Classify text with language models, and see how they come to their answers.
+#[derive(Debug, Parser)]
+#[command(
+    name = "shotglass",
+    version,
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true,
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or bad input, 130 cancelled."
+)]
 struct Cli {
-    #[command(flatten)]
-    options: Options,
     #[command(subcommand)]
     command: Option<Command>,
+    /// Session to open in the workbench
+    session: Option<String>,
+    #[command(flatten)]
+    global: Global,
 }
 
-const EXAMPLES: &str = "\
-Examples:
-  shotglass run sessions/zero-shot.toml                 classify the validation split, print the report
-  shotglass run few-shot --set prompt.shots=5           a bundled session with one key changed
-  shotglass prompt few-shot --row 12                    the exact prompt of one row
-  shotglass score --labels support,oppose \"… Answer:\"   log-probability of each label
-  shotglass report predictions.csv                      a report on predictions from elsewhere";
-
-/// Options that every command takes.
-#[derive(Args, Clone)]
-struct Options {
-    /// Override a key of the session, as data.seed=7 (may be repeated)
+/// Options of all commands.
+#[derive(Debug, Args)]
+struct Global {
+    /// Override a key of the session, as data.seed=7; can be given many times
     #[arg(long = "set", value_name = "KEY=VALUE", global = true)]
-    set: Vec<String>,
-    /// Where runs go, instead of a folder beside the session
+    overrides: Vec<String>,
+    /// Folder that runs go to, instead of the one beside the session file
     #[arg(long, value_name = "DIR", global = true)]
     out: Option<PathBuf>,
-    /// Form of the result on stdout: text, or one JSON object; csv, json, md for export
-    #[arg(long, value_enum, value_name = "FORM", global = true)]
+    /// Form of the result on stdout
+    #[arg(long, value_enum, value_name = "FORMAT", global = true)]
     format: Option<Format>,
-    /// Threads on the CPU [default: all, but one for the rest of the machine where there are more than two]
-    #[arg(long, value_name = "N", global = true)]
-    threads: Option<std::num::NonZeroUsize>,
-    /// No progress on stderr
+    /// Threads on the CPU [default: all, but for one where there are more than two]
+    #[arg(long, value_name = "N", global = true, value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+    /// When to colour messages
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "auto", global = true)]
+    color: Color,
+    /// Say nothing on stderr but errors
     #[arg(short, long, global = true)]
     quiet: bool,
 }
 
-/// The form of a result.
+/// Forms of a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
+    /// For reading
     Text,
+    /// One JSON object
     Json,
+    /// Comma-separated values (export alone)
     Csv,
+    /// Markdown (export alone)
     Md,
 }
 
-#[derive(Subcommand)]
+/// When messages are coloured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
 enum Command {
     /// Classify a split and print the report
     Run(run::Arguments),
     /// Print the exact prompt of one row
     Prompt(prompt::Arguments),
-    /// Print which row is in which split
+    /// Say which row is in which split
     Split(split::Arguments),
-    /// Stream a completion
+    /// Continue a text, token by token
     Generate(generate::Arguments),
-    /// Log-probability of each label after a text
+    /// Log-probability of labels after a text
     Score(score::Arguments),
-    /// The next-token distribution after a text
+    /// The most likely next tokens after a text
     Next(next::Arguments),
-    /// Print the report of a run folder, or of any CSV with the columns gold and predicted
+    /// Print the report of a run, or of any CSV with columns gold and predicted
     Report(report::Arguments),
-    /// Write a run as csv, json or md
+    /// Write a run as one file for others
     Export(export::Arguments),
-    /// List, fetch and describe models
+    /// What models are here; fetch one; look into one
     Models(models::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
 }
 
-/// The model of commands that need no session.
-#[derive(Args, Clone)]
-struct ModelArguments {
-    /// Hub id (owner/name[@revision]), folder, .gguf file or pip:PACKAGE==VERSION
-    #[arg(short, long, value_name = "MODEL", default_value = DEFAULT_MODEL)]
-    model: String,
-    /// auto, cpu, cuda, cuda:N or metal
-    #[arg(long, default_value = "auto")]
-    device: DeviceSpec,
-    /// auto, f32, f16 or bf16
-    #[arg(long, default_value = "auto", value_parser = dtype)]
-    dtype: DTypeSpec,
-}
-
-impl ModelArguments {
-    fn spec(&self) -> ModelSpec {
-        ModelSpec { source: self.model.clone(), device: self.device.clone(), dtype: self.dtype }
+impl Command {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Run(_) => "run",
+            Self::Prompt(_) => "prompt",
+            Self::Split(_) => "split",
+            Self::Generate(_) => "generate",
+            Self::Score(_) => "score",
+            Self::Next(_) => "next",
+            Self::Report(_) => "report",
+            Self::Export(_) => "export",
+            Self::Models(_) => "models",
+            Self::Completions(_) => "completions",
+        }
     }
 }
 
-fn dtype(text: &str) -> Result<DTypeSpec, String> {
-    match text {
-        "auto" => Ok(DTypeSpec::Auto),
-        "f32" => Ok(DTypeSpec::F32),
-        "f16" => Ok(DTypeSpec::F16),
-        "bf16" => Ok(DTypeSpec::Bf16),
-        _ => Err("expected auto, f32, f16 or bf16".to_owned()),
+impl Global {
+    /// The form asked for, which must be one of `known`; the first of them by default.
+    fn format(&self, command: &str, known: &[Format]) -> Result<Format, Failure> {
+        let format = self.format.or(known.first().copied()).unwrap_or(Format::Text);
+        if known.contains(&format) {
+            return Ok(format);
+        }
+        let name = |format: Format| format.to_possible_value().map(|value| value.get_name().to_owned());
+        let names: Vec<String> = known.iter().copied().filter_map(name).collect();
+        Err(Failure::Bad(format!(
+            "--format {}: `{command}` writes {}",
+            name(format).unwrap_or_default(),
+            names.join(" or ")
+        )))
     }
-}
 
-/// What every command is given beside its own arguments.
-struct Context {
-    options: Options,
-    interrupt: Interrupt,
-}
+    /// Finds and reads a session with the overrides laid over it.
+    fn session(&self, name: &str) -> Result<(SessionFile, Session), Failure> {
+        let file = SessionFile::find(name)?;
+        let overrides: Vec<Override> =
+            self.overrides.iter().map(|text| Override::parse(text)).collect::<Result<_, _>>()?;
+        let session = file.load(&overrides)?;
+        Ok((file, session))
+    }
 
-impl Context {
-    /// Whether the result is wanted as JSON; forms that only exports have are refused.
-    fn json(&self) -> Result<bool, Failure> {
-        match self.options.format {
-            None | Some(Format::Text) => Ok(false),
-            Some(Format::Json) => Ok(true),
-            Some(Format::Csv | Format::Md) => Err(Failure::usage("--format is text or json for this command")),
+    fn threads(&self) -> Option<usize> {
+        self.threads.map(usize::from)
+    }
+
+    /// Says something on stderr, in one line.
+    fn note(&self, text: &str) {
+        if !self.quiet {
+            eprintln!("{}", crate::text::printable(text));
         }
     }
 
-    /// The overrides as typed.
-    fn overrides(&self) -> Result<Vec<Override>, Failure> {
-        Ok(self.options.set.iter().map(|text| Override::parse(text)).collect::<Result<_, _>>()?)
-    }
-
-    /// Finds and reads a session.
-    fn session(&self, name: &str) -> Result<(SessionFile, Session), Failure> {
-        let file = SessionFile::find(name)?;
-        let session = file.load(&self.overrides()?)?;
-        Ok((file, session))
+    /// Warns on stderr, in one line.
+    fn warn(&self, text: &str) {
+        if !self.quiet {
+            eprintln!("{} {}", failure::label("warning:", self.color), crate::text::printable(text));
+        }
     }
 }
 
-/// The program.
+/// Reads the arguments, does what they say, and tells the exit code.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    log::start();
-    let context = Context { options: cli.options, interrupt: Interrupt::listen() };
-    let outcome = match cli.command {
-        Some(Command::Run(arguments)) => run::run(&context, &arguments),
-        Some(Command::Prompt(arguments)) => prompt::run(&context, &arguments),
-        Some(Command::Split(arguments)) => split::run(&context, &arguments),
-        Some(Command::Generate(arguments)) => generate::run(&context, &arguments),
-        Some(Command::Score(arguments)) => score::run(&context, &arguments),
-        Some(Command::Next(arguments)) => next::run(&context, &arguments),
-        Some(Command::Report(arguments)) => report::run(&context, &arguments),
-        Some(Command::Export(arguments)) => export::run(&context, &arguments),
-        Some(Command::Models(arguments)) => models::run(&context, &arguments),
-        Some(Command::Completions(arguments)) => completions::run(&arguments),
-        None => Err(Failure::usage(
-            "the workbench is not built yet: try `shotglass run zero-shot`, or `shotglass --help` for all commands",
-        )),
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too, and belong on stdout. A closed stdout is no error.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
     };
-    match outcome {
+    match dispatch(&cli) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+        Err(failure) => failure.report(cli.global.color),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_commands_are_well_formed() {
-        use clap::CommandFactory;
-        Cli::command().debug_assert();
+fn dispatch(cli: &Cli) -> Result<(), Failure> {
+    let global = &cli.global;
+    let Some(command) = &cli.command else {
+        let session = cli.session.as_deref().unwrap_or("sessions/zero-shot.toml");
+        return Err(Failure::Bad(format!(
+            "the workbench is not built yet; try `shotglass run {session}`, or `shotglass help`"
+        )));
+    };
+    if !global.overrides.is_empty() && !matches!(command, Command::Run(_) | Command::Prompt(_) | Command::Split(_)) {
+        return Err(Failure::Bad(format!("--set changes a session, and `{}` has none", command.name())));
+    }
+    match command {
+        Command::Run(arguments) => run::run(arguments, global),
+        Command::Prompt(arguments) => prompt::run(arguments, global),
+        Command::Split(arguments) => split::run(arguments, global),
+        Command::Generate(arguments) => generate::run(arguments, global),
+        Command::Score(arguments) => score::run(arguments, global),
+        Command::Next(arguments) => next::run(arguments, global),
+        Command::Report(arguments) => report::run(arguments, global),
+        Command::Export(arguments) => export::run(arguments, global),
+        Command::Models(arguments) => models::run(arguments, global),
+        Command::Completions(arguments) => completions::run(arguments),
     }
 }

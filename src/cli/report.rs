@@ -1,53 +1,54 @@
-//! `shotglass report`: the figures of a run, or of predictions from elsewhere.
+//! `shotglass report`: the report of a run, or of predictions from elsewhere.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde::Serialize;
 
-use crate::metrics::report::Report;
-use crate::metrics::text::{Figures, Layout, classification_report, summary};
-use crate::session::predictions::read_pairs;
+use crate::metrics::Report;
+use crate::session::folder::{Manifest, Status};
+use crate::session::predictions::pairs::read_pairs;
+use crate::session::run::Summary;
 
 use super::failure::Failure;
-use super::{Context, output};
+use super::{Format, Global, output, run};
 
-#[derive(Args)]
-pub struct Arguments {
-    /// A run folder, or a CSV with the columns gold and predicted
+/// `shotglass report`
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+The table is scikit-learn's classification_report(digits=3, zero_division=0).
+
+Examples:
+  shotglass report sessions/zero-shot/runs/20250101-120000-1a2b
+  shotglass report predictions-from-elsewhere.csv --format json")]
+pub(super) struct Arguments {
+    /// Folder of a run, or a CSV file with columns gold and predicted
     run: PathBuf,
 }
 
-/// What `report --format json` prints.
-#[derive(Serialize)]
-struct Printed {
-    run: String,
-    rows: u64,
-    seconds: Option<f64>,
-    #[serde(flatten)]
-    report: Report,
+/// Prints the report.
+pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure> {
+    let format = global.format("report", &[Format::Text, Format::Json])?;
+    of(&arguments.run, format, global)
 }
 
-pub fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
-    let json = context.json()?;
-    let pairs = read_pairs(&arguments.run)?;
-    if pairs.is_empty() {
-        return Err(Failure::usage(format!("{}: no row with a gold label", arguments.run.display())));
-    }
+/// Prints the report of `path`.
+pub(super) fn of(path: &Path, format: Format, global: &Global) -> Result<(), Failure> {
+    let manifest = if path.is_dir() { Some(Manifest::read(path)?) } else { None };
+    let pairs = read_pairs(path)?;
     if pairs.unlabelled > 0 {
-        output::note(context, &format!("{} rows without a gold label are left out", pairs.unlabelled));
+        global.warn(&format!("{} rows have no gold label and are left out", pairs.unlabelled));
     }
-    let report = Report::new(pairs.confusion());
-    if json {
-        let (run, rows, seconds) = (arguments.run.display().to_string(), report.rows(), seconds(&arguments.run));
-        return output::json(&Printed { run, rows, seconds, report });
+    let summary = Summary {
+        run: path.display().to_string(),
+        rows: pairs.len() + pairs.unlabelled,
+        seconds: manifest.as_ref().map(|manifest| manifest.work().0),
+        report: Some(Report::new(pairs.confusion())),
+    };
+    if let Some(manifest) = manifest.as_ref().filter(|manifest| manifest.status != Status::Finished) {
+        global.warn(&format!("the run is not finished: {} of {} rows", summary.rows, manifest.rows));
     }
-    let table = classification_report(&report.confusion, &Layout::default());
-    output::write(format!("{table}\n{}", summary(&report, &Figures::default())).as_bytes())
-}
-
-/// Seconds of computing, as a finished run noted them.
-fn seconds(run: &Path) -> Option<f64> {
-    let text = std::fs::read(run.join("report.json")).ok()?;
-    serde_json::from_slice::<serde_json::Value>(&text).ok()?.get("seconds")?.as_f64()
+    match format {
+        Format::Json => output::json(&summary),
+        _ => run::print(&summary, manifest.as_ref()),
+    }
 }

@@ -2,145 +2,227 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
-use serde::Deserialize;
+use clap::{Args, ValueEnum};
 
 use crate::data::Split;
-use crate::engine::{Event, Outcome, Stats};
-use crate::metrics::text::{self, Figures, Layout, classification_report};
+use crate::engine::{EngineError, Event, Outcome, Stats};
+use crate::metrics::{Figures, classification_report, summary};
+use crate::session::folder::{Manifest, Status};
 use crate::session::prepare::Prepared;
-use crate::session::run::{Recording, Summary, Task};
+use crate::session::run::{Recording, RunError, Summary, Task};
+use crate::session::{Session, SessionFile};
 
-use super::engine::Running;
 use super::failure::Failure;
-use super::{Context, output};
+use super::models::Models;
+use super::progress::Bar;
+use super::{Format, Global, output, report, signals};
 
-#[derive(Args)]
-pub struct Arguments {
-    /// A session file, or the name of a bundled session
-    session: String,
-    /// The split to classify: train, validation or test
-    #[arg(long, default_value = "validation", value_parser = split)]
-    split: Split,
-    /// Only the first N rows of the split
-    #[arg(long, value_name = "N")]
-    limit: Option<std::num::NonZeroUsize>,
-    /// Go on with a run that was interrupted
+/// `shotglass run`
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Answers are kept as they come in a folder of their own, sessions/<session>/runs/<time>-<id>/. A run that was stopped goes
+on with --resume, and ends as it would have ended unbroken.
+
+Examples:
+  shotglass run sessions/zero-shot.toml
+  shotglass run few-shot --set prompt.shots=5 --limit 100
+  shotglass run zero-shot --split test --format json
+  shotglass run --resume sessions/zero-shot/runs/20250101-120000-1a2b")]
+pub(super) struct Arguments {
+    /// Session file, or the name of a bundled session; with --resume, that of the run where it is left out
+    #[arg(required_unless_present = "resume")]
+    session: Option<String>,
+    /// Split to classify [default: validation]
+    #[arg(long, value_enum)]
+    split: Option<SplitName>,
+    /// Only the first N rows of it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+    /// Folder of a run that was stopped
     #[arg(long, value_name = "RUN")]
     resume: Option<PathBuf>,
 }
 
-fn split(text: &str) -> Result<Split, String> {
-    let split = Split::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(text));
-    split.map_err(|_| "expected train, validation or test".to_owned())
+/// Names of splits on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum SplitName {
+    Train,
+    Validation,
+    Test,
 }
 
-/// Reads a session's data, with progress where it must be fetched, and checks all that needs no model.
-pub fn prepare(context: &Context, session: crate::session::Session) -> Result<Prepared, Failure> {
-    let bar = output::bar(context, output::BYTES, None);
-    bar.set_message("fetching the data");
-    let prepared = Prepared::new(session, &mut |done, total| {
-        if let Some(total) = total {
-            bar.set_length(total);
+impl From<SplitName> for Split {
+    fn from(name: SplitName) -> Self {
+        match name {
+            SplitName::Train => Self::Train,
+            SplitName::Validation => Self::Validation,
+            SplitName::Test => Self::Test,
         }
-        bar.set_position(done);
-        !context.interrupt.is_set()
-    });
-    bar.finish_and_clear();
-    let prepared = prepared?;
+    }
+}
+
+/// Classifies a split and prints the report.
+pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure> {
+    let format = global.format("run", &[Format::Text, Format::Json])?;
+    let kept = arguments.resume.as_deref().map(Manifest::read).transpose()?;
+    if let (Some(folder), Some(kept)) = (&arguments.resume, &kept) {
+        if kept.status == Status::Finished {
+            global.note("the run is finished already");
+            return report::of(folder, format, global);
+        }
+    }
+    let (file, session) = find(arguments, global, kept.as_ref())?;
+    // What a run was started with holds for its resumption too, unless it is said again.
+    let split = arguments.split.map(Split::from).or(kept.as_ref().map(|kept| kept.split)).unwrap_or(Split::Validation);
+    let limit = arguments.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let limit = limit.or(kept.as_ref().and_then(|kept| kept.limit));
+    let threads = global.threads().or(kept.as_ref().map(|kept| kept.model.threads));
+
+    let stop = signals::stop_flag();
+    let prepared = prepare(session, &stop, global)?;
+    prepared.check_labels()?;
+    prepared.rows(split, limit)?;
+    tell_of_data(&prepared, split, limit, global);
+
+    let models = Models::start(threads, stop, global)?;
+    let model = models.load(&prepared.session.model)?;
+    let name = file.as_ref().map_or_else(|| kept.as_ref().map_or("", |kept| kept.file.as_str()), |file| &file.name);
+    let task = Task::new(&prepared, name, split, limit, &model)?;
+    if task.duplicates() > 0 {
+        let (count, text) = (task.duplicates(), "whose text is shown as a demonstration with its answer (retweets?)");
+        global.warn(&format!("{count} rows {text}"));
+    }
+    let recording = match (&arguments.resume, &file) {
+        (Some(folder), _) => Recording::resume(task, folder)?,
+        (None, Some(file)) => Recording::create(task, global.out.as_deref().unwrap_or(file.runs()))?,
+        (None, None) => return Err(Failure::Bad("which session?".to_owned())),
+    };
+    let tally = recording.tally();
+    let threads = if model.device == "cpu" { format!(", {} threads", model.threads) } else { String::new() };
+    global.note(&format!("{} of {} on {} ({}{threads})", "model", model.name, model.device, model.dtype));
+    if tally.done > 0 {
+        global.note(&format!("{} of {} rows are answered already", tally.done, tally.total));
+    }
+    tracing::info!(folder = %recording.folder().display(), rows = tally.total, done = tally.done, "run");
+    let (summary, manifest) = answer(recording, &models)?;
+    tracing::info!(rows = summary.rows, seconds = summary.seconds, "run finished");
+    global.note(&format!("kept in {}", summary.run));
+    match format {
+        Format::Json => output::json(&summary),
+        _ => print(&summary, Some(&manifest)),
+    }
+}
+
+/// The session, and its file where it is named.
+fn find(
+    arguments: &Arguments,
+    global: &Global,
+    kept: Option<&Manifest>,
+) -> Result<(Option<SessionFile>, Session), Failure> {
+    match (&arguments.session, kept) {
+        (Some(name), _) => {
+            let (file, session) = global.session(name)?;
+            Ok((Some(file), session))
+        }
+        (None, Some(kept)) if global.overrides.is_empty() => Ok((None, kept.session.clone())),
+        (None, _) => Err(Failure::Bad("--set needs the session file: shotglass run SESSION --resume RUN".to_owned())),
+    }
+}
+
+/// Reads the data, fetched first where it is named by a URL.
+pub(super) fn prepare(session: Session, stop: &crate::engine::Cancel, global: &Global) -> Result<Prepared, Failure> {
+    let bar = Bar::new(global.quiet);
+    let what = format!("fetching {}", session.data.path);
+    let prepared = Prepared::new(session, &mut |done, total| {
+        bar.bytes(&what, done, total);
+        !stop.is_cancelled()
+    })?;
+    drop(bar);
     if let Some(fetched) = prepared.fetched.as_ref().filter(|fetched| fetched.downloaded) {
-        output::note(context, &format!("fetched {} bytes, SHA-256 {}", fetched.bytes, fetched.sha256));
+        let path = fetched.path.display();
+        global.note(&format!("fetched {} bytes, SHA-256 {}, kept as {path}", fetched.bytes, fetched.sha256));
     }
     Ok(prepared)
 }
 
-pub fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
-    let json = context.json()?;
-    let (file, session) = context.session(&arguments.session)?;
-    let spec = session.model.clone();
-    let prepared = prepare(context, session)?;
-    let limit = arguments.limit.map(std::num::NonZero::get);
-    prepared.check_labels()?;
-    prepared.rows(arguments.split, limit)?;
-    let empty = prepared.data.empty_texts();
-    if empty > 0 {
-        output::note(context, &format!("{empty} rows have no text after cleaning; they are kept"));
+fn tell_of_data(prepared: &Prepared, split: Split, limit: Option<usize>, global: &Global) {
+    let all = prepared.data.split(split).len();
+    let rows = limit.map_or(all, |limit| limit.min(all));
+    let of = if rows < all { format!("{rows} of the {all} rows") } else { format!("{rows} rows") };
+    let title = if prepared.session.title.is_empty() { "" } else { ": " };
+    global.note(&format!("{}{title}{of} of the {split} split", prepared.session.title));
+    match prepared.data.empty_texts() {
+        0 => {}
+        1 => global.warn("1 row has an empty text"),
+        count => global.warn(&format!("{count} rows have an empty text")),
     }
+}
 
-    let running = Running::load(context, &spec)?;
-    let task = Task::new(&prepared, &file.name, arguments.split, limit, &running.model)?;
-    if task.duplicates() > 0 {
-        let count = task.duplicates();
-        output::note(
-            context,
-            &format!("{count} rows see a demonstration with their own text (retweets); their labels leak"),
-        );
-    }
-    let mut recording = match &arguments.resume {
-        Some(folder) => Recording::resume(task, folder)?,
-        None => Recording::create(task, context.options.out.as_deref().unwrap_or_else(|| file.runs()))?,
-    };
-    let folder = recording.folder().to_owned();
-    let bar = output::bar(context, output::ROWS, Some(recording.tally().total as u64));
-    bar.set_position(recording.tally().done as u64);
-    bar.reset_eta();
-    let work = recording.work();
-    let outcome = running.work(context, work, &mut |event| {
+/// Lets the engine answer all rows that are left.
+fn answer(mut recording: Recording<'_>, models: &Models) -> Result<(Summary, Manifest), Failure> {
+    let bar = &models.bar;
+    bar.begin_rows(recording.tally());
+    let outcome = models.work(recording.work(), &mut |event| {
         match event {
-            Event::Scored { answers, .. } => recording.record(&answers)?,
+            Event::Scored { answers, .. } => {
+                recording.record(&answers)?;
+                bar.rows(recording.tally(), recording.rate());
+            }
             Event::Progress { progress, .. } => {
                 if let Some(note) = progress.note {
-                    bar.suspend(|| output::note(context, &note));
+                    bar.note(&note);
                 }
             }
             _ => {}
         }
-        let tally = recording.tally();
-        bar.set_position(tally.done as u64);
-        if let Some(accuracy) = tally.accuracy() {
-            bar.set_message(format!("accuracy {accuracy:.3}"));
-        }
-        Ok(())
+        Ok::<_, RunError>(())
     });
-    bar.finish_and_clear();
-    match outcome {
-        Ok(Outcome::Answered(stats)) => {
-            let (summary, _) = recording.finish(stats)?;
-            if json { output::json(&summary) } else { print(&summary, &stats) }
-        }
-        Ok(other) => Err(Failure::failed(format!("a run ended in {other:?}"))),
-        Err(failure) => Err(interrupted(recording, failure, &arguments.session, &folder)),
-    }
+    bar.clear();
+    let error = match outcome {
+        Ok(Outcome::Answered(stats)) => return Ok(recording.finish(stats)?),
+        Ok(_) => RunError::Engine(EngineError::Failed("the engine answered something else".to_owned())),
+        Err(error) => error,
+    };
+    let tally = recording.tally();
+    let folder = match &error {
+        RunError::Engine(error) => recording.stop(error),
+        other => recording.stop(&EngineError::Failed(other.to_string())),
+    };
+    let hint = folder.map(|folder| go_on(&folder, tally.done, tally.total));
+    Err(match (Failure::from(error), hint) {
+        (Failure::Cancelled(_), hint) => Failure::Cancelled(hint),
+        (Failure::Failed(text), Some(hint)) => Failure::Failed(format!("{text}; {hint}")),
+        (failure, _) => failure,
+    })
 }
 
-/// Closes the folder of a run that did not end, and says how to go on.
-fn interrupted(recording: Recording<'_>, failure: Failure, session: &str, folder: &Path) -> Failure {
-    let answered = recording.tally().done;
-    match recording.stop(&failure.as_engine_error()) {
-        Some(_) if answered > 0 => failure.and(&format!(
-            "{answered} rows are kept: go on with `shotglass run {session} --resume {}` and the same options",
-            folder.display()
-        )),
-        _ => failure,
-    }
+fn go_on(folder: &Path, done: usize, total: usize) -> String {
+    format!("{done} of {total} rows are kept, go on with: shotglass run --resume {}", folder.display())
 }
 
-fn print(summary: &Summary, stats: &Stats) -> Result<(), Failure> {
-    let mut page = String::new();
-    match &summary.report {
-        Some(report) => {
-            let seconds = stats.seconds.max(f64::MIN_POSITIVE);
-            let figures = Figures {
-                rows_per_second: Some(stats.rows as f64 / seconds),
-                tokens_per_second: Some((stats.computed_tokens + stats.new_tokens) as f64 / seconds),
-                tokens_saved: stats.prompt_tokens.checked_sub(stats.computed_tokens).map(|saved| saved as u64),
-            };
-            page += &classification_report(&report.confusion, &Layout::default());
-            page.push('\n');
-            page += &text::summary(report, &figures);
-        }
-        None => page += &format!("{} rows answered; the data has no gold labels to compare with\n", summary.rows),
+/// The report as text, with the figures below it that a manifest knows.
+pub(super) fn print(summary: &Summary, manifest: Option<&Manifest>) -> Result<(), Failure> {
+    let Some(report) = &summary.report else {
+        return output::lines(&format!(
+            "{} rows answered; without gold labels there is nothing to report\n",
+            summary.rows
+        ));
+    };
+    let mut text = classification_report(&report.confusion, &crate::metrics::Layout::default());
+    text.push('\n');
+    text += &self::summary(report, &manifest.map(figures).unwrap_or_default());
+    output::lines(&text)
+}
+
+/// Speeds, and what the shared prefix saved. Tokens are known of the last leg alone, so they are told of runs in one leg.
+fn figures(manifest: &Manifest) -> Figures {
+    let (seconds, rows) = manifest.work();
+    let rows_per_second = (seconds > 0.0 && rows > 0).then(|| rows as f64 / seconds);
+    let whole = manifest.stats.filter(|stats| stats.rows == manifest.rows && stats.seconds > 0.0);
+    let computed = |stats: Stats| stats.computed_tokens + stats.new_tokens;
+    Figures {
+        rows_per_second,
+        tokens_per_second: whole.map(|stats| computed(stats) as f64 / stats.seconds),
+        tokens_saved: whole.map(|stats| stats.prompt_tokens.saturating_sub(stats.computed_tokens) as u64),
     }
-    page += &format!("\nrun {}\n", crate::text::printable(&summary.run));
-    output::write(page.as_bytes())
 }

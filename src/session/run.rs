@@ -67,8 +67,8 @@ pub struct Summary {
     pub run: String,
     /// Rows answered.
     pub rows: usize,
-    /// Seconds of computing.
-    pub seconds: f64,
+    /// Seconds of computing, where they are known.
+    pub seconds: Option<f64>,
     /// The figures, where the rows have gold labels.
     #[serde(flatten)]
     pub report: Option<Report>,
@@ -268,7 +268,7 @@ impl<'p> Recording<'p> {
         let (seconds, _) = manifest.work();
         let report = report(&predictions);
         let name = self.folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let mut summary = Summary { run: name, rows: predictions.len(), seconds, report };
+        let mut summary = Summary { run: name, rows: predictions.len(), seconds: Some(seconds), report };
         folder::write_json(&self.folder.join(REPORT), &summary)?;
         manifest.stats = Some(stats);
         manifest.set(Status::Finished, None);
