@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::engine::local::Local;
 use crate::engine::{Cancel, Engine, Event, ModelInfo, Outcome, Work};
-use crate::model::locate::{self, Located, ModelFiles};
+use crate::model::locate::{self, CachedModel, Located, ModelFiles};
 use crate::model::weights::{Description, Weights};
 use crate::model::{DEFAULT_MODEL, DTypeSpec, DeviceSpec, ModelSpec};
 use crate::session::run;
@@ -177,15 +177,15 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
 }
 
 fn list(format: Format) -> Result<(), Failure> {
-    let models = locate::cached();
+    let models = locate::cached()?;
     match format {
         Format::Json => output::json(&models),
+        _ if models.is_empty() => {
+            output::lines("no model is cached yet; `shotglass models pull` fetches the default one\n")
+        }
         _ => {
-            let lines: String = models
-                .iter()
-                .map(|model| format!("{}\t{}\t{}\n", model.name, size(model.bytes), model.path.display()))
-                .collect();
-            output::lines(&lines)
+            let line = |model: &CachedModel| format!("{:>10}  {:<9}  {}\n", size(model.bytes), model.origin, model.id);
+            output::lines(&models.iter().map(line).collect::<String>())
         }
     }
 }

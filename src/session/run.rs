@@ -280,12 +280,13 @@ impl<'p> Recording<'p> {
     /// Ends the run early: what is answered is kept, and its folder is returned. A new run without a single answer that
     /// was asked for the impossible leaves nothing behind.
     pub fn stop(mut self, error: &EngineError) -> Option<PathBuf> {
-        if self.tally.done == 0 && matches!(error, EngineError::Bad(_)) {
-            if let Some(new) = self.new.take() {
-                drop(self.writer);
-                new.discard();
-                return None;
-            }
+        if self.tally.done == 0
+            && matches!(error, EngineError::Bad(_))
+            && let Some(new) = self.new.take()
+        {
+            drop(self.writer);
+            new.discard();
+            return None;
         }
         self.end_leg();
         match error {
@@ -405,11 +406,11 @@ pub fn drive<E: From<EngineError>>(
             Event::Cancelled { .. } => Err(EngineError::Cancelled),
             Event::Failed { error, .. } => Err(error),
             event => {
-                if broken.is_none() {
-                    if let Err(error) = listen(event) {
-                        cancel.cancel();
-                        broken = Some(error);
-                    }
+                if broken.is_none()
+                    && let Err(error) = listen(event)
+                {
+                    cancel.cancel();
+                    broken = Some(error);
                 }
                 continue;
             }
