@@ -101,18 +101,18 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// Continues the prompts `(index, tokens)`, which all begin with the `prefix` tokens that `shared` holds. `go_on` is asked
-/// at every step; nothing comes back once it has said no.
+/// Continues the prompts `(index, tokens)`, which all begin with the tokens that `shared` holds. `go_on` is asked at every
+/// step; nothing comes back once it has said no.
 pub fn generate_batch<'a, O: Ops>(
     decoder: &Decoder,
     ops: &O,
     shared: &[(usize, O::Cache)],
-    prefix: usize,
     prompts: Vec<(usize, Vec<u32>)>,
     rules: &Rules<'a>,
     go_on: &mut dyn FnMut() -> bool,
     on_token: &mut dyn FnMut(Picked<'_>),
 ) -> Result<Option<Vec<Draft<'a>>>> {
+    let prefix: usize = shared.iter().map(|(len, _)| len).sum();
     let vocabulary = decoder.config().vocab_size.max(1);
     let mut drafts: Vec<Draft<'a>> =
         prompts.into_iter().map(|(index, prompt)| Draft::new(index, prompt, rules)).collect();

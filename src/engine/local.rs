@@ -252,15 +252,8 @@ fn continue_batch<O: Ops>(
             Some((*index, plan.items.get(place)?.context.clone()))
         })
         .collect();
-    let drafts = generate_batch(
-        &model.decoder,
-        ops,
-        shared,
-        plan.prefix,
-        prompts,
-        rules,
-        &mut || !job.is_cancelled(),
-        &mut |token| {
+    let drafts =
+        generate_batch(&model.decoder, ops, shared, prompts, rules, &mut || !job.is_cancelled(), &mut |token| {
             if stream {
                 let text = token.text.to_owned();
                 job.send(Event::Token {
@@ -271,8 +264,7 @@ fn continue_batch<O: Ops>(
                     logprob: token.logprob,
                 });
             }
-        },
-    )?;
+        })?;
     let drafts: Vec<generate::Draft<'_>> = drafts.ok_or(EngineError::Cancelled)?;
     Ok(drafts.into_iter().map(|draft| Done { text: draft.text, tokens: draft.tokens, finish: draft.finish }).collect())
 }
@@ -520,12 +512,11 @@ fn spread<T: Send>(
     })
 }
 
+/// Computes the answers of a batch.
+type Compute<'a, T> = dyn Fn(&[usize]) -> Result<Vec<T>, EngineError> + 'a;
+
 /// Runs a batch in halves, and halves of halves, where it does not fit into memory.
-fn halving<T>(
-    job: &Job,
-    batch: &[usize],
-    work: &dyn Fn(&[usize]) -> Result<Vec<T>, EngineError>,
-) -> Result<Vec<T>, EngineError> {
+fn halving<T>(job: &Job, batch: &[usize], work: &Compute<'_, T>) -> Result<Vec<T>, EngineError> {
     match work(batch) {
         Err(EngineError::Failed(error)) if batch.len() > 1 && is_out_of_memory(&error) => {
             let (first, second) = batch.split_at(batch.len() / 2);

@@ -121,14 +121,13 @@ impl Engine {
         let job = self.next_job.fetch_add(1, Ordering::Relaxed);
         let cancel = Cancel::default();
         let command = Command { job, cancel: cancel.clone(), work };
-        match self.commands.as_ref().map(|commands| commands.try_send(command)) {
-            Some(Ok(())) => Ok((job, cancel)),
-            Some(Err(TrySendError::Full(_))) => {
+        let stopped = || EngineError::Failed("the engine has stopped".to_owned());
+        match self.commands.as_ref().ok_or_else(stopped)?.try_send(command) {
+            Ok(()) => Ok((job, cancel)),
+            Err(TrySendError::Full(_)) => {
                 Err(EngineError::Failed("the engine has too much to do already: wait or cancel a job".to_owned()))
             }
-            Some(Err(TrySendError::Disconnected(_))) | None => {
-                Err(EngineError::Failed("the engine has stopped".to_owned()))
-            }
+            Err(TrySendError::Disconnected(_)) => Err(stopped()),
         }
     }
 }

@@ -11,12 +11,12 @@ use serde_json::Value;
 
 use super::config::Json;
 use super::map::map;
-use super::weights::LoadError;
+use super::weights::{LoadError, first_line};
 
 /// The weights in one file.
-const SINGLE: &str = "model.safetensors";
+pub const SINGLE: &str = "model.safetensors";
 /// The list of the files that the weights are spread over.
-const INDEX: &str = "model.safetensors.index.json";
+pub const INDEX: &str = "model.safetensors.index.json";
 
 /// The weights of a folder, mapped.
 pub struct Shards {
@@ -94,7 +94,7 @@ impl Shards {
         let (from, to) = info.data_offsets;
         let data = shard.map.get(shard.start.saturating_add(from)..shard.start.saturating_add(to));
         let data = data.ok_or_else(|| malformed("it does not lie in the file".to_owned()))?;
-        Tensor::from_raw_buffer(data, dtype, &info.shape, &Device::Cpu).map_err(|error| malformed(error.to_string()))
+        Tensor::from_raw_buffer(data, dtype, &info.shape, &Device::Cpu).map_err(|error| malformed(first_line(&error)))
     }
 }
 

@@ -99,6 +99,11 @@ impl LoadError {
     }
 }
 
+/// What candle says, without the call stack that it adds where `RUST_BACKTRACE` is set.
+pub(super) fn first_line(error: &candle_core::Error) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
 /// The weights of a decoder, open for reading.
 #[derive(Debug)]
 pub struct Weights {
@@ -201,7 +206,7 @@ impl Weights {
         if found != shape {
             return Err(LoadError::Shape { name: name.to_owned(), found: found.to_vec(), expected: shape.to_vec() });
         }
-        let wrap = |error: candle_core::Error| LoadError::Tensor { name: name.to_owned(), message: error.to_string() };
+        let wrap = |error| LoadError::Tensor { name: name.to_owned(), message: first_line(&error) };
         let tensor = match &self.source {
             Source::Safetensors(shards) => shards.tensor(name)?,
             Source::Gguf(_) => match self.quantized(name)? {
@@ -297,3 +302,6 @@ impl Weights {
         LoadError::MissingTensor { name: wanted, nearest }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -408,11 +408,11 @@ pub fn drive<E: From<EngineError>>(
             Event::Cancelled { .. } => Err(EngineError::Cancelled),
             Event::Failed { error, .. } => Err(error),
             event => {
-                if broken.is_none() {
-                    if let Err(error) = listen(event) {
-                        cancel.cancel();
-                        broken = Some(error);
-                    }
+                if broken.is_none()
+                    && let Err(error) = listen(event)
+                {
+                    cancel.cancel();
+                    broken = Some(error);
                 }
                 continue;
             }

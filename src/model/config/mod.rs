@@ -255,3 +255,6 @@ impl DecoderConfig {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -174,3 +174,6 @@ fn has_byte_level(pre_tokenizer: Option<&PreTokenizerWrapper>) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::{ChatTemplate, PromptError, PromptSpec, Renderer, Rows};
 use crate::data::Split;
 
-/// Rows in memory. Rows that are in `train` but in no other split are not listed anywhere else.
+/// Rows in memory.
 #[derive(Default)]
 pub(super) struct Memory {
     pub labels: Vec<String>,

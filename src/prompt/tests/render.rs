@@ -1,5 +1,6 @@
 use super::super::{OptionOrder, PromptSpec, Renderer};
 use super::{Memory, chat, error, fixture, json, numbers, prompt, spec, weather};
+use crate::data::{Dataset, Split};
 
 #[test]
 fn text_reaches_the_prompt_byte_for_byte() {
@@ -168,4 +169,29 @@ fn chat_sends_the_template_as_one_user_turn() {
     assert_eq!(text(&spec), "<s>[system:Be {{ brief }}.][user:Weather? the sun is out\n]>");
     spec.chat = false;
     assert_eq!(text(&spec), "Weather? the sun is out\n");
+}
+
+#[test]
+fn a_dataset_is_rendered_by_its_own_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("votes.csv");
+    let lines: String = (0..20).map(|row| format!("\"said, {row} http://x.y/z\",{},0{row}\n", row % 2 + 1)).collect();
+    std::fs::write(&path, format!("statement,party,age\n{lines}")).unwrap();
+    let data = r#"
+        path = ""
+        text = "statement"
+        label = "party"
+        labels = { "2" = "green", "1" = "blue" }
+        clean = ["urls"]
+    "#;
+    let data = Dataset::load(&toml::from_str(data).unwrap(), &path).unwrap();
+    let mut spec = spec("{{ options }}|{{ demos }}|{{ statement }}|{{ text }}|{{ age }}");
+    spec.shots = 1;
+    spec.demo = "{{ label }}={{ party }}".to_owned();
+    let renderer = Renderer::new(&spec, &data, None).unwrap();
+    let row = data.split(Split::Validation)[0];
+    let prompt = renderer.prompt(row).unwrap();
+    let demos = if prompt.text.contains("|green=") { "green=green\nblue=blue" } else { "blue=blue\ngreen=green" };
+    assert_eq!(prompt.text, format!("green, blue|{demos}|said, {row} |said, {row} |0{row}"));
+    assert!(prompt.demos.iter().all(|demo| data.split(Split::Train).contains(demo)));
 }
