@@ -22,7 +22,8 @@ pub(super) fn start() {
         .filename_prefix("shotglass")
         .filename_suffix("log")
         .max_log_files(DAYS);
-    let Some(file) = home::log_folder().ok().and_then(|folder| file.build(folder).ok()) else { return };
+    let Some(folder) = home::log_folder().ok().filter(|folder| std::fs::create_dir_all(folder).is_ok()) else { return };
+    let Ok(file) = file.build(folder) else { return };
     // Only what this program says itself: libraries log requests, with their headers.
     let ours = Targets::new().with_target("shotglass", level);
     let format = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(file);

@@ -99,7 +99,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
     };
     let tally = recording.tally();
     let threads = if model.device == "cpu" { format!(", {} threads", model.threads) } else { String::new() };
-    global.note(&format!("{} of {} on {} ({}{threads})", "model", model.name, model.device, model.dtype));
+    global.note(&format!("{} on {} ({}{threads})", model.name, model.device, model.dtype));
     if tally.done > 0 {
         global.note(&format!("{} of {} rows are answered already", tally.done, tally.total));
     }
