@@ -22,8 +22,9 @@ pub(super) fn start() {
         .filename_prefix("shotglass")
         .filename_suffix("log")
         .max_log_files(DAYS);
-    let Some(folder) = home::log_folder().ok().filter(|folder| std::fs::create_dir_all(folder).is_ok()) else { return };
-    let Ok(file) = file.build(folder) else { return };
+    // The folder comes first: the appender complains on stderr of one that it cannot look for old files in.
+    let folder = home::log_folder().ok().filter(|folder| std::fs::create_dir_all(folder).is_ok());
+    let Some(file) = folder.and_then(|folder| file.build(folder).ok()) else { return };
     // Only what this program says itself: libraries log requests, with their headers.
     let ours = Targets::new().with_target("shotglass", level);
     let format = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(file);

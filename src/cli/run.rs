@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use crate::data::Split;
-use crate::engine::{EngineError, Event, Outcome, Stats};
+use crate::engine::{Cancel, EngineError, Event, ModelInfo, Outcome, Stats};
 use crate::metrics::{Figures, classification_report, summary};
+use crate::session::Session;
 use crate::session::folder::{Manifest, Status};
 use crate::session::prepare::Prepared;
 use crate::session::run::{Recording, RunError, Summary, Task};
-use crate::session::{Session, SessionFile};
 
 use super::failure::Failure;
 use super::models::Models;
@@ -65,13 +65,11 @@ impl From<SplitName> for Split {
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure> {
     let format = global.format("run", &[Format::Text, Format::Json])?;
     let kept = arguments.resume.as_deref().map(Manifest::read).transpose()?;
-    if let (Some(folder), Some(kept)) = (&arguments.resume, &kept) {
-        if kept.status == Status::Finished {
-            global.note("the run is finished already");
-            return report::of(folder, format, global);
-        }
+    if let (Some(folder), Some(Status::Finished)) = (&arguments.resume, kept.as_ref().map(|kept| kept.status)) {
+        global.note("the run is finished already");
+        return report::of(folder, format, global);
     }
-    let (file, session) = find(arguments, global, kept.as_ref())?;
+    let (source, session) = find(arguments, global, kept.as_ref())?;
     // What a run was started with holds for its resumption too, unless it is said again.
     let split = arguments.split.map(Split::from).or(kept.as_ref().map(|kept| kept.split)).unwrap_or(Split::Validation);
     let limit = arguments.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
@@ -82,30 +80,15 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
     let prepared = prepare(session, &stop, global)?;
     prepared.check_labels()?;
     prepared.rows(split, limit)?;
-    tell_of_data(&prepared, split, limit, global);
-
     let models = Models::start(threads, stop, global)?;
     let model = models.load(&prepared.session.model)?;
-    let name = file.as_ref().map_or_else(|| kept.as_ref().map_or("", |kept| kept.file.as_str()), |file| &file.name);
-    let task = Task::new(&prepared, name, split, limit, &model)?;
-    if task.duplicates() > 0 {
-        let (count, text) = (task.duplicates(), "whose text is shown as a demonstration with its answer (retweets?)");
-        global.warn(&format!("{count} rows {text}"));
-    }
-    let recording = match (&arguments.resume, &file) {
-        (Some(folder), _) => Recording::resume(task, folder)?,
-        (None, Some(file)) => Recording::create(task, global.out.as_deref().unwrap_or(file.runs()))?,
-        (None, None) => return Err(Failure::Bad("which session?".to_owned())),
+    let task = Task::new(&prepared, &source.name, split, limit, &model)?;
+    let told = introduction(&prepared, &task, split, &model);
+    let recording = match &arguments.resume {
+        Some(folder) => Recording::resume(task, folder)?,
+        None => Recording::create(task, global.out.as_deref().unwrap_or(&source.runs))?,
     };
-    let tally = recording.tally();
-    let threads = if model.device == "cpu" { format!(", {} threads", model.threads) } else { String::new() };
-    global.note(&format!("{} on {} ({}{threads})", model.name, model.device, model.dtype));
-    if tally.done > 0 {
-        global.note(&format!("{} of {} rows are answered already", tally.done, tally.total));
-    }
-    tracing::info!(folder = %recording.folder().display(), rows = tally.total, done = tally.done, "run");
-    let (summary, manifest) = answer(recording, &models)?;
-    tracing::info!(rows = summary.rows, seconds = summary.seconds, "run finished");
+    let (summary, manifest) = answer(recording, &models, &told, global)?;
     global.note(&format!("kept in {}", summary.run));
     match format {
         Format::Json => output::json(&summary),
@@ -113,24 +96,30 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
     }
 }
 
-/// The session, and its file where it is named.
-fn find(
-    arguments: &Arguments,
-    global: &Global,
-    kept: Option<&Manifest>,
-) -> Result<(Option<SessionFile>, Session), Failure> {
+/// Where a session came from.
+struct Source {
+    /// As it was named.
+    name: String,
+    /// Where its new runs go.
+    runs: PathBuf,
+}
+
+/// The session: that of the file named, else that of the run that goes on.
+fn find(arguments: &Arguments, global: &Global, kept: Option<&Manifest>) -> Result<(Source, Session), Failure> {
     match (&arguments.session, kept) {
+        (None, Some(kept)) if global.overrides.is_empty() => {
+            Ok((Source { name: kept.file.clone(), runs: PathBuf::new() }, kept.session.clone()))
+        }
+        (None, _) => Err(Failure::Bad("--set needs the session file: shotglass run SESSION --resume RUN".to_owned())),
         (Some(name), _) => {
             let (file, session) = global.session(name)?;
-            Ok((Some(file), session))
+            Ok((Source { runs: file.runs().to_owned(), name: file.name }, session))
         }
-        (None, Some(kept)) if global.overrides.is_empty() => Ok((None, kept.session.clone())),
-        (None, _) => Err(Failure::Bad("--set needs the session file: shotglass run SESSION --resume RUN".to_owned())),
     }
 }
 
 /// Reads the data, fetched first where it is named by a URL.
-pub(super) fn prepare(session: Session, stop: &crate::engine::Cancel, global: &Global) -> Result<Prepared, Failure> {
+pub(super) fn prepare(session: Session, stop: &Cancel, global: &Global) -> Result<Prepared, Failure> {
     let bar = Bar::new(global.quiet);
     let what = format!("fetching {}", session.data.path);
     let prepared = Prepared::new(session, &mut |done, total| {
@@ -145,24 +134,58 @@ pub(super) fn prepare(session: Session, stop: &crate::engine::Cancel, global: &G
     Ok(prepared)
 }
 
-fn tell_of_data(prepared: &Prepared, split: Split, limit: Option<usize>, global: &Global) {
-    let all = prepared.data.split(split).len();
-    let rows = limit.map_or(all, |limit| limit.min(all));
+/// What is told of a run once it is sure to begin: notes, and warnings.
+struct Introduction {
+    notes: Vec<String>,
+    warnings: Vec<String>,
+}
+
+fn introduction(prepared: &Prepared, task: &Task<'_>, split: Split, model: &ModelInfo) -> Introduction {
+    let title = &prepared.session.title;
+    let (rows, all) = (task.rows().len(), prepared.data.split(split).len());
     let of = if rows < all { format!("{rows} of the {all} rows") } else { format!("{rows} rows") };
-    let title = if prepared.session.title.is_empty() { "" } else { ": " };
-    global.note(&format!("{}{title}{of} of the {split} split", prepared.session.title));
-    match prepared.data.empty_texts() {
-        0 => {}
-        1 => global.warn("1 row has an empty text"),
-        count => global.warn(&format!("{count} rows have an empty text")),
+    let threads = if model.device == "cpu" { format!(", {} threads", model.threads) } else { String::new() };
+    let warnings = [
+        (prepared.data.empty_texts(), "rows of the data have an empty text"),
+        (
+            task.duplicates(),
+            "rows have the very text of a demonstration, so their prompt shows their answer (retweets?)",
+        ),
+    ];
+    Introduction {
+        notes: vec![
+            format!("{title}{}{of} of the {split} split", if title.is_empty() { "" } else { ": " }),
+            format!("{} on {} ({}{threads})", model.name, model.device, model.dtype),
+        ],
+        warnings: warnings
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect(),
     }
 }
 
 /// Lets the engine answer all rows that are left.
-fn answer(mut recording: Recording<'_>, models: &Models) -> Result<(Summary, Manifest), Failure> {
+fn answer(
+    mut recording: Recording<'_>,
+    models: &Models,
+    told: &Introduction,
+    global: &Global,
+) -> Result<(Summary, Manifest), Failure> {
     let bar = &models.bar;
-    bar.begin_rows(recording.tally());
+    let tally = recording.tally();
+    tracing::info!(folder = %recording.folder().display(), rows = tally.total, done = tally.done, "run");
+    let mut begun = false;
     let outcome = models.work(recording.work(), &mut |event| {
+        // Only now the engine has found nothing wrong with the prompts: bad input is answered with one line alone.
+        if !std::mem::replace(&mut begun, true) {
+            told.notes.iter().for_each(|note| global.note(note));
+            told.warnings.iter().for_each(|warning| global.warn(warning));
+            if tally.done > 0 {
+                global.note(&format!("{} of {} rows are answered already", tally.done, tally.total));
+            }
+            bar.begin_rows(tally);
+        }
         match event {
             Event::Scored { answers, .. } => {
                 recording.record(&answers)?;
@@ -179,7 +202,11 @@ fn answer(mut recording: Recording<'_>, models: &Models) -> Result<(Summary, Man
     });
     bar.clear();
     let error = match outcome {
-        Ok(Outcome::Answered(stats)) => return Ok(recording.finish(stats)?),
+        Ok(Outcome::Answered(stats)) => {
+            let (summary, manifest) = recording.finish(stats)?;
+            tracing::info!(rows = summary.rows, seconds = summary.seconds, "run finished");
+            return Ok((summary, manifest));
+        }
         Ok(_) => RunError::Engine(EngineError::Failed("the engine answered something else".to_owned())),
         Err(error) => error,
     };

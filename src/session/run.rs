@@ -136,6 +136,11 @@ impl<'p> Task<'p> {
         Ok(Self { prepared, rows, prompts, manifest, uses_options: renderer.uses_options() })
     }
 
+    /// The rows of the data file, in the order of the split.
+    pub fn rows(&self) -> &[usize] {
+        &self.rows
+    }
+
     /// Rows whose prompt shows a demonstration with their very text, as retweets have.
     pub fn duplicates(&self) -> usize {
         self.manifest.prompt.duplicates
@@ -155,7 +160,7 @@ impl<'p> Task<'p> {
 pub struct Recording<'p> {
     task: Task<'p>,
     folder: PathBuf,
-    /// Known of a new run only: one that answers nothing leaves no folder behind.
+    /// Known of a new run alone.
     new: Option<RunFolder>,
     writer: Writer,
     done: Vec<bool>,
@@ -277,13 +282,10 @@ impl<'p> Recording<'p> {
         Ok((summary, self.task.manifest))
     }
 
-    /// Ends the run early: what is answered is kept, and its folder is returned. A new run without a single answer that
-    /// was asked for the impossible leaves nothing behind.
+    /// Ends the run early: what is answered is kept, and its folder is returned. A new run without a single answer leaves
+    /// nothing behind.
     pub fn stop(mut self, error: &EngineError) -> Option<PathBuf> {
-        if self.tally.done == 0
-            && matches!(error, EngineError::Bad(_))
-            && let Some(new) = self.new.take()
-        {
+        if let Some(new) = self.new.take_if(|_| self.tally.done == 0) {
             drop(self.writer);
             new.discard();
             return None;
