@@ -20,6 +20,7 @@ mod run;
 mod score;
 mod signals;
 mod split;
+mod start;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -197,10 +198,13 @@ pub fn main() -> ExitCode {
 fn dispatch(cli: &Cli) -> Result<(), Failure> {
     let global = &cli.global;
     let Some(command) = &cli.command else {
-        let session = cli.session.as_deref().unwrap_or("sessions/zero-shot.toml");
-        return Err(Failure::Bad(format!(
-            "the workbench is not built yet; try `shotglass run {session}`, or `shotglass help`"
-        )));
+        return match &cli.session {
+            None => start::run(),
+            Some(session) => Err(Failure::Bad(format!(
+                "the workbench is not part of this version; `shotglass run {session}` runs a session, `shotglass help` lists \
+                 all commands"
+            ))),
+        };
     };
     if !global.overrides.is_empty() && !matches!(command, Command::Run(_) | Command::Prompt(_) | Command::Split(_)) {
         return Err(Failure::Bad(format!("--set changes a session, and `{}` has none", command.name())));

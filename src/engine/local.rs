@@ -30,7 +30,7 @@ const CPU_SCORE_ROWS: usize = 64;
 /// Tokens of a batch on the CPU: enough that packing the weights for a product costs little beside it.
 const CPU_TOKENS: usize = 1024;
 /// Rows decoded together on the CPU.
-const CPU_GENERATE_ROWS: usize = 32;
+const CPU_GENERATE_ROWS: usize = 64;
 /// Rows and tokens of a batch on a GPU.
 const GPU_ROWS: usize = 256;
 const GPU_TOKENS: usize = 16_384;
