@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::engine::local::Local;
 use crate::engine::{Cancel, Engine, Event, ModelInfo, Outcome, Work};
-use crate::model::locate::{self, CachedModel, Located, ModelFiles};
+use crate::model::locate::{self, CachedModel, Located};
 use crate::model::weights::{Description, Weights};
 use crate::model::{DEFAULT_MODEL, DTypeSpec, DeviceSpec, ModelSpec};
 use crate::session::run;
@@ -149,7 +149,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
         Command::List => list(format),
         Command::Pull { model } => {
             let located = locate(model, &signals::stop_flag(), global)?;
-            let path = path(&located);
+            let path = located.files.path();
             match format {
                 Format::Json => output::json(&serde_json::json!({
                     "name": located.name, "origin": located.origin, "path": path
@@ -160,7 +160,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
         Command::Show { model } => {
             let located = locate(model, &signals::stop_flag(), global)?;
             let weights = Weights::open(&located.files)?;
-            let path = path(&located).clone();
+            let path = located.files.path().to_owned();
             let shown = Shown {
                 name: located.name,
                 origin: located.origin,
@@ -187,12 +187,6 @@ fn list(format: Format) -> Result<(), Failure> {
             let line = |model: &CachedModel| format!("{:>10}  {:<9}  {}\n", size(model.bytes), model.origin, model.id);
             output::lines(&models.iter().map(line).collect::<String>())
         }
-    }
-}
-
-fn path(located: &Located) -> &PathBuf {
-    match &located.files {
-        ModelFiles::Gguf(path) | ModelFiles::Folder(path) => path,
     }
 }
 

@@ -305,6 +305,17 @@ fn open_to_readers(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Removes half-written files that a kill left in a run's folder. Only for who holds the run's lock.
+pub fn sweep(folder: &Path) {
+    // What cannot be removed does no harm.
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        if [".new-", ".predictions"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// Writes a file of the folder, in the place of the one that is there.
 pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), FolderError> {
     let unwritable = |error| FolderError::Write { path: path.to_owned(), error };

@@ -190,6 +190,7 @@ impl<'p> Recording<'p> {
         let kept = Manifest::read(folder)?;
         kept.allows(&task.manifest, folder)?;
         let (writer, answered) = Writer::open(&folder.join(PREDICTIONS), task.columns())?;
+        folder::sweep(folder);
         task.manifest.started = kept.started;
         task.manifest.legs = kept.legs;
         task.manifest.write(folder)?;
@@ -272,7 +273,8 @@ impl<'p> Recording<'p> {
         let manifest = &mut self.task.manifest;
         let (seconds, _) = manifest.work();
         let report = report(&predictions);
-        let name = self.folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let folder = std::path::absolute(&self.folder).unwrap_or_else(|_| self.folder.clone());
+        let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let mut summary = Summary { run: name, rows: predictions.len(), seconds: Some(seconds), report };
         folder::write_json(&self.folder.join(REPORT), &summary)?;
         manifest.stats = Some(stats);

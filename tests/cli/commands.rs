@@ -14,7 +14,8 @@ fn run_prints_a_report_and_keeps_a_folder() {
     assert_eq!(output.status.code(), Some(0));
     let (stdout, stderr) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert!(stdout.starts_with("              precision    recall  f1-score   support\n"), "{stdout}");
-    for line in ["majority baseline", "balanced accuracy", "MCC", "Cohen's kappa", "rows/s", "tokens/s", "tokens saved"] {
+    for line in ["majority baseline", "balanced accuracy", "MCC", "Cohen's kappa", "rows/s", "tokens/s", "tokens saved"]
+    {
         assert!(stdout.contains(line), "{line}: {stdout}");
     }
     let run = home.only_run();
@@ -91,7 +92,12 @@ fn shuffled_options_and_weights_are_kept_with_the_rows() {
     home.write("rows.csv", &rows);
     home.write("session.toml", &session("options = \"shuffled\"\n[decode]\nbatch_size = 2"));
     let run = home.json(&[
-        "run", "session.toml", "--set", "prompt.template={{ options }}: {{ text }}", "--set", "data.weight=weight",
+        "run",
+        "session.toml",
+        "--set",
+        "prompt.template={{ options }}: {{ text }}",
+        "--set",
+        "data.weight=weight",
     ]);
     let exported = home.json(&["export", run["run"].as_str().unwrap()]);
     for row in exported["rows"].as_array().unwrap() {
@@ -116,9 +122,8 @@ fn rows_without_gold_labels_are_classified_all_the_same() {
 fn split_names_every_row_once() {
     let home = Home::with_session();
     let json = home.json(&["split", "session.toml"]);
-    let rows = |split: &str| -> Vec<u64> {
-        json[split].as_array().unwrap().iter().map(|row| row.as_u64().unwrap()).collect()
-    };
+    let rows =
+        |split: &str| -> Vec<u64> { json[split].as_array().unwrap().iter().map(|row| row.as_u64().unwrap()).collect() };
     assert_eq!((rows("train").len(), rows("validation").len(), rows("test").len()), (6, 3, 3));
     let mut all = [rows("train"), rows("validation"), rows("test")].concat();
     all.sort_unstable();
@@ -199,7 +204,8 @@ fn generate_streams_what_its_json_holds() {
     let with = |seed| home.json(&[&drawn[..], &[seed]].concat());
     assert_eq!(with("1"), with("1"));
     assert_ne!(with("1")["token_ids"], with("2")["token_ids"]);
-    let chat = home.json(&["generate", "-m", SMOKE, "--chat", "--system", "Be brief.", "--max-new-tokens", "2", "Hello"]);
+    let chat =
+        home.json(&["generate", "-m", SMOKE, "--chat", "--system", "Be brief.", "--max-new-tokens", "2", "Hello"]);
     assert_eq!(chat["token_ids"].as_array().unwrap().len(), 2);
 }
 
@@ -241,8 +247,7 @@ fn completions_and_help_are_there() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(home.stdout(&["completions", shell]).contains("shotglass"), "{shell}");
     }
-    let commands =
-        ["run", "prompt", "split", "generate", "score", "next", "report", "export", "models", "completions"];
+    let commands = ["run", "prompt", "split", "generate", "score", "next", "report", "export", "models", "completions"];
     for command in commands {
         assert!(home.stdout(&[command, "--help"]).contains("Examples:\n  shotglass "), "{command}");
         assert!(home.stdout(&["--help"]).contains(&format!("\n  {command} ")), "{command}");
@@ -269,8 +274,7 @@ fn quiet_is_quiet() {
 fn a_closed_stdout_is_no_panic() {
     let home = Home::with_session();
     for arguments in [&["run", "session.toml"][..], &["split", "session.toml"], &["completions", "bash"], &["--help"]] {
-        let mut child =
-            home.process().args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = home.process().args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         let output = child.wait_with_output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);

@@ -103,11 +103,15 @@ impl Home {
         stderr.trim_end().to_owned()
     }
 
-    /// Everything that lies here, but for the log.
+    /// Everything that lies here, but for the log, the cache, and what other programs keep in a home.
     pub fn files(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();
         walk(self.path(), &mut found);
-        found.retain(|path| !path.starts_with(self.path().join("state")));
+        let ours = |path: &PathBuf| {
+            let name = path.strip_prefix(self.path()).unwrap().to_string_lossy().into_owned();
+            !["state", "cache", "."].iter().any(|start| name.starts_with(start))
+        };
+        found.retain(ours);
         found.sort();
         found
     }
