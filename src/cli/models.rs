@@ -1,6 +1,6 @@
 //! Models: the engine that the commands start, and `shotglass models`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
@@ -72,9 +72,9 @@ impl Models {
                 self.bar.bytes(&stage, done, total);
             }
             Ok::<_, Failure>(())
-        })?;
+        });
         self.bar.clear();
-        match outcome {
+        match outcome.map_err(|failure| named(failure, &spec.source))? {
             Outcome::Loaded(model) => {
                 tracing::info!(name = %model.name, origin = %model.origin, device = %model.device, "model loaded");
                 Ok(model)
@@ -100,6 +100,15 @@ pub(super) fn locate(source: &str, stop: &Cancel, global: &Global) -> Result<Loc
         bar.bytes(&fetching.what, fetching.done, fetching.total);
         !stop.is_cancelled()
     })?)
+}
+
+/// What is wrong with a model, with its name where the message has none: errors of tensors know no files.
+fn named(failure: Failure, source: &str) -> Failure {
+    let file = Path::new(source).file_name().map_or(source.into(), |name| name.to_string_lossy());
+    match failure {
+        Failure::Bad(text) if !text.contains(&*file) => Failure::Bad(format!("{source}: {text}")),
+        failure => failure,
+    }
 }
 
 /// `shotglass models`
@@ -159,7 +168,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
         }
         Command::Show { model } => {
             let located = locate(model, &signals::stop_flag(), global)?;
-            let weights = Weights::open(&located.files)?;
+            let weights = Weights::open(&located.files).map_err(|error| named(error.into(), model))?;
             let path = located.files.path().to_owned();
             let shown = Shown {
                 name: located.name,

@@ -108,7 +108,8 @@ fn models() {
     let gguf = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/models/llama_tied.gguf")).unwrap();
     for part in [4, gguf.len() / 100, gguf.len() / 2, gguf.len() - 1] {
         fs::write(home.path().join("cut.gguf"), &gguf[..part]).unwrap();
-        use_model("cut.gguf", &["cut.gguf"]);
+        refused_run(&home, &["model.source=cut.gguf"], &["cut.gguf"]);
+        refused(&home, &["next", "-m", "cut.gguf", "text"], &["cut.gguf"]);
     }
 
     let folder = home.path().join("folder");

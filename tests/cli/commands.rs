@@ -259,7 +259,8 @@ fn completions_and_help_are_there() {
 #[test]
 fn without_a_command_it_says_what_to_do() {
     let home = Home::new();
-    assert!(home.error(&[]).contains("shotglass run sessions/zero-shot.toml"));
+    let page = home.stdout(&[]);
+    assert!(page.contains("\n  zero-shot ") && page.contains("\n  shotglass run zero-shot "), "{page}");
     assert!(home.error(&["few-shot"]).contains("shotglass run few-shot"));
 }
 
