@@ -91,16 +91,14 @@ impl<'a> Boundaries<'a> {
         let (taken_back, labels) = match self.known.get(&ending) {
             Some(known) => known.clone(),
             None => {
-                // A blank at the prompt's end belongs to the label's first token: " support", not " " and "support".
-                let stem = prompt.strip_suffix(' ').unwrap_or(prompt);
-                let blank = if stem.ends_with(char::is_whitespace) || stem.is_empty() { "" } else { " " };
-                let joined: Vec<Vec<u32>> = self
-                    .labels
-                    .iter()
-                    .map(|label| encode(&format!("{stem}{blank}{label}")))
-                    .collect::<Result<_, _>>()?;
-                let common =
-                    |ids: &Vec<u32>| ids.iter().zip(&context).take_while(|(a, b)| a == b).count().min(ids.len() - 1);
+                // A blank at the prompt's end becomes part of the label's first token: " support", not " " and "support".
+                let blank = if prompt.ends_with(char::is_whitespace) { "" } else { " " };
+                let join = |label: &String| encode(&format!("{prompt}{blank}{label}"));
+                let joined: Vec<Vec<u32>> = self.labels.iter().map(join).collect::<Result<_, _>>()?;
+                let common = |ids: &Vec<u32>| {
+                    let same = ids.iter().zip(&context).take_while(|(a, b)| a == b).count();
+                    same.min(ids.len().saturating_sub(1))
+                };
                 let kept = joined.iter().filter(|ids| !ids.is_empty()).map(common).min().unwrap_or(0);
                 let labels = joined.iter().map(|ids| ids.get(kept..).unwrap_or_default().to_vec()).collect();
                 let known = (context.len() - kept, labels);
