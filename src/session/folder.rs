@@ -379,3 +379,44 @@ fn shown(value: &Value) -> String {
         value => value.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_first_difference_is_named() {
+        let was = json!({"data": {"seed": 1, "clean": ["urls"]}, "prompt": {"shots": 0}});
+        assert_eq!(difference(&was, &was.clone()), None);
+        let differs = |pointer: &str, value: Value| {
+            let mut now = was.clone();
+            *now.pointer_mut(pointer).unwrap() = value;
+            difference(&was, &now).unwrap()
+        };
+        assert_eq!(differs("/data/seed", json!(2)), ("data.seed".into(), "1".into(), "2".into()));
+        assert_eq!(differs("/data/clean", json!([])), ("data.clean".into(), "[\"urls\"]".into(), "[]".into()));
+        assert_eq!(differs("/prompt", json!({})), ("prompt.shots".into(), "0".into(), "not set".into()));
+        let more = json!({"a": 1});
+        assert_eq!(difference(&json!({}), &more), Some(("a".into(), "not set".into(), "1".into())));
+    }
+
+    #[test]
+    fn half_written_files_are_swept() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [".new-a1b2", ".predictionsXY", MANIFEST, PREDICTIONS, ".mine"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        sweep(folder.path());
+        let mut left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, [".mine", MANIFEST, PREDICTIONS]);
+    }
+
+    #[test]
+    fn times_are_rfc_3339_in_utc() {
+        let now = now();
+        assert!(now.ends_with('Z') && now.len() <= "2025-01-01T12:00:00.000Z".len(), "{now}");
+        assert!(now.parse::<Timestamp>().is_ok());
+    }
+}

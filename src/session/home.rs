@@ -260,3 +260,60 @@ fn text_of(path: &Path) -> Result<String, HomeError> {
         .map(str::to_owned)
         .ok_or_else(|| HomeError::Read { path: path.to_owned(), reason: "its name is not UTF-8".to_owned() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bundled_sessions_are_right_and_found_by_name() {
+        for (name, text) in bundled_sessions() {
+            Session::parse(name, text, &[]).unwrap();
+            assert_eq!(SessionFile::find(name).unwrap().stem, name);
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_not_there_is_answered_with_the_nearest() {
+        let error = |name: &str| SessionFile::find(name).unwrap_err().to_string();
+        assert_eq!(error("few-shots"), "few-shots: no such session file; did you mean `few-shot`?");
+        assert!(error("/none/zero-shot.toml").ends_with(" there; the bundled session is called `zero-shot`"));
+        assert!(error("xyzzy").contains("; bundled are zero-shot, few-shot, "));
+    }
+
+    #[test]
+    fn paths_are_those_of_the_session_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        fs::create_dir_all(root.join("sessions/model")).unwrap();
+        let path = root.join("sessions/mine.toml");
+        let text =
+            "version = 1\n[model]\nsource = \"model\"\n[data]\npath = \"../rows.csv\"\n[prompt]\ntemplate = \"a\"\n";
+        fs::write(&path, text).unwrap();
+        let file = SessionFile::find(path.to_str().unwrap()).unwrap();
+        assert_eq!(file.runs(), root.join("sessions/mine/runs"));
+        let session = file.load(&[]).unwrap();
+        assert_eq!(Path::new(&session.data.path), root.join("rows.csv"));
+        assert_eq!(Path::new(&session.model.source), root.join("sessions/model"));
+
+        // What is typed means the current folder, where there is such a file, here that of the crate.
+        let typed =
+            ["data.path=assets/tweets.csv", "model.source=owner/name"].map(|text| Override::parse(text).unwrap());
+        let session = file.load(&typed).unwrap();
+        assert_eq!(Path::new(&session.data.path), Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/tweets.csv"));
+        assert_eq!(session.model.source, "owner/name");
+        let typed = [Override::parse("data.path=https://a.example/b.csv").unwrap()];
+        assert_eq!(file.load(&typed).unwrap().data.path, "https://a.example/b.csv");
+    }
+
+    #[test]
+    fn files_are_replaced_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        write_whole(&path, b"old").unwrap();
+        write_whole(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert!(write_whole(&folder.path().join("none/a.json"), b"").is_err());
+    }
+}

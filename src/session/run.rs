@@ -425,3 +425,6 @@ pub fn drive<E: From<EngineError>>(
         };
     }
 }
+
+#[cfg(test)]
+mod tests;
