@@ -123,7 +123,7 @@ pub struct ModelInfo {
 }
 
 /// The answer to one prompt.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Answer {
     /// Index of the prompt in the request.
     pub index: usize,

@@ -4,9 +4,7 @@
 //! cannot be spread (a shared prefix, a single prompt) uses all threads in its products. On a GPU batches go one after
 //! another.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::model::kv::{Batch, Row};
@@ -14,15 +12,16 @@ use crate::model::language::LanguageModel;
 use crate::model::ops::cpu::Cpu;
 use crate::model::ops::{Ops, device};
 use crate::model::sample::Picking;
-use crate::model::tokenizer::Tokenizer;
 use crate::model::weights::LoadError;
 use crate::model::{ModelSpec, kernel, locate};
 
 use super::command::{GenerateRequest, Generation, ScoreRequest, Temperature};
-use super::event::{Answer, Event, ModelInfo, NextToken, Outcome, Progress, Stats};
+use super::event::{Answer, Event, ModelInfo, NextToken, Outcome, Stats};
 use super::generate::{self, Rules, generate_batch};
+use super::items::items;
 use super::plan::{Item, Plan};
 use super::score::{CHUNK, prefill, score_batch};
+use super::spread::{halving, spread, todo};
 use super::worker::{Backend, EngineError, Job};
 
 /// Rows of a scoring batch on the CPU: more do not make products faster.
@@ -117,18 +116,12 @@ impl Backend for Local {
         let (rows, tokens) = self.budget(model, &items, request.batch_size, CPU_SCORE_ROWS);
         let plan = Plan::new(items, true, rows, tokens);
         let answer = |place: usize, logprobs: &Vec<f64>| {
-            let prompt_tokens = plan.items.get(place).map_or(0, |item| item.context.len());
-            let indices = plan.answers.get(place).into_iter().flatten();
-            indices
-                .map(|&index| Answer {
-                    index,
-                    logprobs: logprobs.to_vec(),
-                    text: String::new(),
-                    token_ids: Vec::new(),
-                    finish: None,
-                    prompt_tokens,
-                })
-                .collect::<Vec<_>>()
+            plan.answer(place, |index, prompt_tokens| Answer {
+                index,
+                logprobs: logprobs.clone(),
+                prompt_tokens,
+                ..Answer::default()
+            })
         };
         let go_on = || !job.is_cancelled();
         if model.device.is_cpu() {
@@ -169,19 +162,15 @@ impl Backend for Local {
         let (rows, tokens) = self.budget(model, &items, request.batch_size, CPU_GENERATE_ROWS);
         // Greedy texts of equal prompts are equal; drawn ones are not.
         let plan = Plan::new(items, rules.picking.temperature <= 0.0, rows, tokens.max(rows * 64));
-        let answer = |place: usize, draft: &Done| {
-            let prompt_tokens = plan.items.get(place).map_or(0, |item| item.context.len());
-            let indices = plan.answers.get(place).into_iter().flatten();
-            indices
-                .map(|&index| Answer {
-                    index,
-                    logprobs: Vec::new(),
-                    text: draft.text.clone(),
-                    token_ids: draft.tokens.clone(),
-                    finish: draft.finish,
-                    prompt_tokens,
-                })
-                .collect::<Vec<_>>()
+        let answer = |place: usize, done: &Done| {
+            plan.answer(place, |index, prompt_tokens| Answer {
+                index,
+                text: done.text.clone(),
+                token_ids: done.tokens.clone(),
+                finish: done.finish,
+                prompt_tokens,
+                ..Answer::default()
+            })
         };
         let go_on = || !job.is_cancelled();
         if model.device.is_cpu() {
@@ -274,113 +263,11 @@ impl Local {
     fn budget(&self, model: &LanguageModel, items: &[Item], asked: Option<usize>, cpu_rows: usize) -> (usize, usize) {
         let tokens: usize = items.iter().map(|item| item.context.len()).sum();
         match (asked, model.device.is_cpu()) {
-            (Some(rows), _) => (rows, usize::MAX),
+            (Some(rows), true) => (rows, 8 * CPU_TOKENS),
+            (Some(rows), false) => (rows, usize::MAX),
             (None, true) => (cpu_rows, (tokens / (self.threads * 4)).clamp(CPU_TOKENS / 8, CPU_TOKENS)),
             (None, false) => (GPU_ROWS, GPU_TOKENS),
         }
-    }
-}
-
-/// Tokens of every prompt and its labels; prompts that are too long are cut or refused.
-fn items(
-    job: &Job,
-    model: &LanguageModel,
-    request: &ScoreRequest,
-    stats: &mut Stats,
-) -> Result<Vec<Item>, EngineError> {
-    let context = model.decoder.config().context;
-    let mut boundaries = Boundaries::new(&model.tokenizer, &request.labels);
-    let mut items = Vec::with_capacity(request.prompts.len());
-    let mut too_long = Vec::new();
-    for (index, prompt) in request.prompts.iter().enumerate() {
-        if index % 64 == 0 {
-            job.check()?;
-        }
-        let mut item = boundaries.item(prompt)?;
-        if item.context.is_empty() {
-            return Err(EngineError::Bad(format!("the prompt of row {} is empty", name(&request.rows, index))));
-        }
-        let room = item.labels.iter().map(Vec::len).max().unwrap_or(0).max(1);
-        if item.context.len() + room > context {
-            if request.truncate && room < context {
-                item.context.drain(..item.context.len() + room - context);
-                stats.truncated += 1;
-            } else {
-                too_long.push((name(&request.rows, index), item.context.len()));
-            }
-        }
-        stats.prompt_tokens += item.context.len();
-        items.push(item);
-    }
-    if let Some((row, tokens)) = too_long.first() {
-        let mut rows: Vec<String> = too_long.iter().take(10).map(|(row, _)| row.to_string()).collect();
-        if too_long.len() > rows.len() {
-            rows.push(format!("and {} more", too_long.len() - rows.len()));
-        }
-        return Err(EngineError::Bad(format!(
-            "{} of {} prompts are longer than the model's context of {context} tokens (row {row} has {tokens}): rows {}; \
-             shorten the prompt or set decode.truncate = \"left\"",
-            too_long.len(),
-            request.prompts.len(),
-            rows.join(", ")
-        )));
-    }
-    Ok(items)
-}
-
-fn name(rows: &[usize], index: usize) -> usize {
-    rows.get(index).copied().unwrap_or(index)
-}
-
-/// Where prompts end and labels begin, in tokens.
-///
-/// A label is what the tokenizer makes of prompt and label written together, from the first token that differs from
-/// the prompt alone. That depends only on how the prompt ends, so each ending is worked out once.
-struct Boundaries<'a> {
-    tokenizer: &'a Tokenizer,
-    labels: &'a [String],
-    /// Last characters of a prompt to how many of its tokens the labels take back, and the labels' tokens.
-    known: HashMap<String, (usize, Vec<Vec<u32>>)>,
-}
-
-/// Characters of a prompt's end that decide on the boundary: more than any word that a label could join.
-const ENDING: usize = 48;
-
-impl<'a> Boundaries<'a> {
-    fn new(tokenizer: &'a Tokenizer, labels: &'a [String]) -> Self {
-        Self { tokenizer, labels, known: HashMap::new() }
-    }
-
-    fn item(&mut self, prompt: &str) -> Result<Item, EngineError> {
-        let encode =
-            |text: &str| self.tokenizer.encode(text, true).map_err(|error| EngineError::Bad(error.to_string()));
-        let mut context = encode(prompt)?;
-        if self.labels.is_empty() {
-            return Ok(Item { context, labels: Vec::new() });
-        }
-        let ending: String = prompt.chars().rev().take(ENDING).collect();
-        let (taken_back, labels) = match self.known.get(&ending) {
-            Some(known) => known.clone(),
-            None => {
-                // A blank at the prompt's end belongs to the label's first token: " support", not " " and "support".
-                let stem = prompt.strip_suffix(' ').unwrap_or(prompt);
-                let blank = if stem.ends_with(char::is_whitespace) || stem.is_empty() { "" } else { " " };
-                let joined: Vec<Vec<u32>> = self
-                    .labels
-                    .iter()
-                    .map(|label| encode(&format!("{stem}{blank}{label}")))
-                    .collect::<Result<_, _>>()?;
-                let common =
-                    |ids: &Vec<u32>| ids.iter().zip(&context).take_while(|(a, b)| a == b).count().min(ids.len() - 1);
-                let kept = joined.iter().filter(|ids| !ids.is_empty()).map(common).min().unwrap_or(0);
-                let labels = joined.iter().map(|ids| ids.get(kept..).unwrap_or_default().to_vec()).collect();
-                let known = (context.len() - kept, labels);
-                self.known.insert(ending, known.clone());
-                known
-            }
-        };
-        context.truncate(context.len().saturating_sub(taken_back));
-        Ok(Item { context, labels })
     }
 }
 
@@ -429,110 +316,6 @@ fn shared<O: Ops>(
     job.check()?;
     let cache = prefill(&model.decoder, ops, &[], prefix, &mut || go_on())?;
     Ok(vec![cache.ok_or(EngineError::Cancelled)?])
-}
-
-/// The batches with a prompt that is not answered yet.
-fn todo<'p>(plan: &'p Plan, done: &[bool]) -> Vec<&'p Vec<usize>> {
-    plan.batches.iter().filter(|batch| !plan.is_done(batch, done)).collect()
-}
-
-/// Works batches off on so many threads and hands their answers on as they come.
-#[allow(clippy::too_many_arguments)]
-fn spread<T: Send>(
-    job: &Job,
-    plan: &Plan,
-    done: &[bool],
-    todo: &[&Vec<usize>],
-    threads: usize,
-    work: impl Fn(&Vec<usize>) -> Result<Vec<T>, EngineError> + Sync,
-    answer: impl Fn(usize, &T) -> Vec<Answer>,
-    stats: &mut Stats,
-) -> Result<(), EngineError> {
-    let is_done = |index: usize| done.get(index).copied().unwrap_or(false);
-    let total: usize = plan.answers.iter().map(Vec::len).sum();
-    let mut answered = (0..total).filter(|&index| is_done(index)).count();
-    stats.prefix_tokens = plan.prefix;
-    stats.computed_tokens += if todo.is_empty() { 0 } else { plan.prefix };
-    job.progress(Progress { done: answered, total, note: None });
-    let mut take = |batch: &Vec<usize>, results: Vec<T>| {
-        let mut answers = Vec::new();
-        for (&place, result) in batch.iter().zip(&results) {
-            stats.computed_tokens += plan.items.get(place).map_or(0, |item| item.context.len() - plan.prefix);
-            answers.extend(answer(place, result).into_iter().filter(|answer| !is_done(answer.index)));
-        }
-        answered += answers.len();
-        stats.rows += answers.len();
-        stats.new_tokens += answers.iter().map(|answer| answer.token_ids.len()).sum::<usize>();
-        job.answers(answers);
-        job.progress(Progress { done: answered, total, note: None });
-    };
-    if threads < 2 || todo.len() < 2 {
-        for batch in todo {
-            job.check()?;
-            take(batch, work(batch)?);
-        }
-        return Ok(());
-    }
-    let next = AtomicUsize::new(0);
-    let (results, received) = mpsc::channel();
-    std::thread::scope(|scope| {
-        for _ in 0..threads.min(todo.len()) {
-            let (results, next, work) = (results.clone(), &next, &work);
-            scope.spawn(move || {
-                // The longest batches first: the threads end together.
-                while let Some(batch) =
-                    todo.len().checked_sub(1 + next.fetch_add(1, Ordering::Relaxed)).and_then(|at| todo.get(at))
-                {
-                    let result = job.check().and_then(|()| {
-                        let work = std::panic::AssertUnwindSafe(|| work(batch));
-                        std::panic::catch_unwind(work).unwrap_or_else(|panic| {
-                            Err(EngineError::Failed(super::worker::panic_text(&*panic).to_owned()))
-                        })
-                    });
-                    let failed = result.is_err();
-                    if results.send((*batch, result)).is_err() || failed {
-                        break;
-                    }
-                }
-            });
-        }
-        drop(results);
-        let mut outcome = Ok(());
-        for (batch, result) in received {
-            match result {
-                Ok(results) => take(batch, results),
-                Err(error) => {
-                    // The others stop at their next batch; the first error is the one told.
-                    next.store(todo.len(), Ordering::Relaxed);
-                    outcome = outcome.and(Err(error));
-                }
-            }
-        }
-        outcome
-    })
-}
-
-/// Computes the answers of a batch.
-type Compute<'a, T> = dyn Fn(&[usize]) -> Result<Vec<T>, EngineError> + 'a;
-
-/// Runs a batch in halves, and halves of halves, where it does not fit into memory.
-fn halving<T>(job: &Job, batch: &[usize], work: &Compute<'_, T>) -> Result<Vec<T>, EngineError> {
-    match work(batch) {
-        Err(EngineError::Failed(error)) if batch.len() > 1 && is_out_of_memory(&error) => {
-            let (first, second) = batch.split_at(batch.len() / 2);
-            let note = format!("out of memory: {} rows at once instead of {}", first.len(), batch.len());
-            job.progress(Progress { done: 0, total: 0, note: Some(note) });
-            let mut results = halving(job, first, work)?;
-            results.extend(halving(job, second, work)?);
-            Ok(results)
-        }
-        result => result,
-    }
-}
-
-fn is_out_of_memory(error: &str) -> bool {
-    let error = error.to_lowercase();
-    error.contains("out of memory") || error.contains("out_of_memory")
 }
 
 /// The whole next-token distribution, best first, and the perplexity of the prompt's own tokens.

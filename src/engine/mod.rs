@@ -9,9 +9,11 @@ pub mod command;
 pub mod event;
 pub mod fake;
 pub mod generate;
+mod items;
 pub mod local;
 pub mod plan;
 pub mod score;
+mod spread;
 pub mod worker;
 
 pub use command::{Cancel, Command, DecodeSpec, GenerateRequest, Generation, JobId, ScoreRequest, Temperature, Work};

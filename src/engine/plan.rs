@@ -5,6 +5,8 @@
 
 use std::collections::HashMap;
 
+use super::event::Answer;
+
 /// One distinct prompt, as token ids.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Item {
@@ -74,6 +76,12 @@ impl Plan {
             plan.batches.push(batch);
         }
         plan
+    }
+
+    /// The answers that a distinct prompt gives: `make` is told each prompt's index and the tokens of its text.
+    pub fn answer(&self, place: usize, make: impl Fn(usize, usize) -> Answer) -> Vec<Answer> {
+        let prompt_tokens = self.items.get(place).map_or(0, |item| item.context.len());
+        self.answers.get(place).into_iter().flatten().map(|&index| make(index, prompt_tokens)).collect()
     }
 
     /// Whether all prompts that a batch answers are done.

@@ -2,7 +2,7 @@
 
 Both run in the same call, one after the other, with the same model file, rows, prompts and number of threads:
 
-    python3 -m venv venv && venv/bin/pip install torch transformers gguf pandas scikit-learn
+    python3 -m venv venv && venv/bin/pip install torch transformers accelerate gguf
     venv/bin/python tests/bench/classify.py --data womens_march_tweets.csv --model SmolLM2-135M-Instruct.Q4_1.gguf
 
 transformers generates 10 tokens a row in left-padded batches of 16, greedily, in float32, as the notebook does. Shotglass

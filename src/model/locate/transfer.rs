@@ -22,7 +22,7 @@ const CONNECT: Duration = Duration::from_secs(4);
 const READ: Duration = Duration::from_secs(30);
 /// How often whoever waits is asked whether to go on.
 const TICK: Duration = Duration::from_millis(100);
-/// Attempts in a row that bring not a byte before a download is given up.
+/// Attempts in a row that bring nothing new before a download is given up.
 const ATTEMPTS: u32 = 4;
 /// Bytes of a piece.
 const PIECE: usize = 128 << 10;
@@ -123,7 +123,7 @@ impl Client {
     }
 
     /// Fetches a file of `size` bytes, going on where `file` ends, which must be open for appending. A connection that
-    /// breaks is taken up again as long as each attempt brings something.
+    /// breaks is taken up again as long as that brings something new.
     pub fn download(
         &self,
         url: &str,
@@ -132,7 +132,7 @@ impl Client {
         size: Option<u64>,
         ask: Ask,
     ) -> Result<(), TransferError> {
-        let mut failures = 0;
+        let (mut failures, mut furthest) = (0, 0);
         loop {
             let before = file.metadata().map_err(TransferError::File)?.len();
             if size.is_some_and(|size| before > size) {
@@ -150,7 +150,9 @@ impl Client {
                 Err(TransferError::Broken(reason) | TransferError::Unreachable(reason)) => reason,
                 Err(error) => return Err(error),
             };
-            failures = if after > before { 0 } else { failures + 1 };
+            // A server that always begins anew brings bytes, but none that were not there before.
+            furthest = furthest.max(before);
+            failures = if after > furthest { 0 } else { failures + 1 };
             if failures == ATTEMPTS {
                 return Err(TransferError::Broken(reason));
             }
