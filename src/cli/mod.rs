@@ -37,7 +37,6 @@ use failure::Failure;
     name = "shotglass",
     version,
     max_term_width = 100,
-    args_conflicts_with_subcommands = true,
     after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or bad input, 130 cancelled."
 )]
 struct Cli {

@@ -39,11 +39,11 @@ impl Bar {
 
     /// Begins to show a run that is so far already.
     pub fn begin_rows(&self, tally: Tally) {
-        // A bar that was taken away is drawn again only after this.
-        self.bar.reset();
         self.bar.set_style(style(ROWS));
         self.bar.set_message(String::new());
         self.bar.set_length(tally.total as u64);
+        // A bar that was taken away is drawn again only after this.
+        self.bar.reset();
         self.bar.set_position(tally.done as u64);
         self.bar.reset_eta();
     }

@@ -135,6 +135,9 @@ fn split_names_every_row_once() {
     let numbers: Vec<String> = rows("validation").iter().map(u64::to_string).collect();
     assert!(lines[1].starts_with("validation: 3 rows (") && lines[1].ends_with(&numbers.join(" ")), "{text}");
     assert_ne!(home.json(&["split", "session.toml", "--set", "data.seed=7"]), json);
+    // Options of all commands may stand before the command too.
+    let before = home.stdout(&["--format", "json", "--color", "never", "split", "session.toml"]);
+    assert_eq!(serde_json::from_str::<Value>(&before).unwrap(), json);
 }
 
 #[test]
@@ -261,6 +264,7 @@ fn without_a_command_it_says_what_to_do() {
     let home = Home::new();
     let page = home.stdout(&[]);
     assert!(page.contains("\n  zero-shot ") && page.contains("\n  shotglass run zero-shot "), "{page}");
+    assert_eq!(home.run(&["few-shot", "split"]).status.code(), Some(2));
     assert!(home.error(&["few-shot"]).contains("shotglass run few-shot"));
 }
 

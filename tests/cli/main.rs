@@ -9,3 +9,4 @@ mod commands;
 mod home;
 mod resume;
 mod sessions;
+mod terminal;
