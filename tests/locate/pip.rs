@@ -134,6 +134,8 @@ fn pip_fails() {
     assert_eq!(error, "cannot get made==1.0 with pip: pip says: No matching distribution found for made==1.0");
     python(&place, "echo '/usr/bin/python3: No module named pip' >&2; exit 1");
     assert!(fails(&locator, "pip:made==1.0").ends_with("python3 has no pip"));
+    python(&place, "echo 'OSError: [Errno 28] No space left on device' >&2; exit 2");
+    assert!(fails(&locator, "pip:made==1.0").starts_with("no space left on the disk for "));
     python(&place, "exit 0");
     assert!(fails(&locator, "pip:made==1.0").contains("pip ended with exit status: 0"));
 }

@@ -1,6 +1,6 @@
 //! From text to tokens and back.
 //!
-//! A tokenizer is built from `tokenizer.json` or from a GGUF header ([`header`]) and behaves as transformers does with the
+//! A tokenizer is built from `tokenizer.json` or from a GGUF header (`header`) and behaves as transformers does with the
 //! same files: the same ids, and the same text back as `decode(…, clean_up_tokenization_spaces=False)`. The algorithms are
 //! those of the `tokenizers` crate.
 
