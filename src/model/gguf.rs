@@ -16,7 +16,7 @@ use candle_core::quantized::{GgmlDType, QTensor};
 use memmap2::Mmap;
 
 use super::map::map;
-use super::weights::{LoadError, first_line};
+use super::weights::{LoadError, said};
 
 /// What the bytes of a block of quantised weights are aligned to, at the most.
 const BLOCK_ALIGNMENT: usize = 8;
@@ -45,7 +45,7 @@ impl Gguf {
         // candle divides by `general.alignment` without looking at it: a file that gives 0 there makes it panic.
         let content = catch_unwind(AssertUnwindSafe(|| Content::read(&mut Cursor::new(&map[..]))))
             .map_err(|_| malformed("its header is damaged".to_owned()))?
-            .map_err(|error| malformed(format!("{} (is the file complete?)", first_line(&error))))?;
+            .map_err(|error| malformed(format!("{} (is the file complete?)", said(&error))))?;
         let file = Self { path: path.to_owned(), map, content };
         if let Some(count) = file.unsigned("split.count")?.filter(|count| *count > 1) {
             return Err(malformed(format!("it is one of {count} parts; join them with `gguf-split --merge` first")));
@@ -175,7 +175,7 @@ impl Gguf {
             None if raw.as_ptr().align_offset(BLOCK_ALIGNMENT) == 0 => Cow::Borrowed(raw),
             None => Cow::Owned(raw.to_vec()),
         };
-        qtensor_from_ggml(dtype, &raw, dims.to_vec(), &Device::Cpu).map_err(|error| malformed(first_line(&error)))
+        qtensor_from_ggml(dtype, &raw, dims.to_vec(), &Device::Cpu).map_err(|error| malformed(said(&error)))
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::config::Json;
 use super::map::map;
-use super::weights::{LoadError, first_line};
+use super::weights::{LoadError, said};
 
 /// The weights in one file.
 pub const SINGLE: &str = "model.safetensors";
@@ -94,7 +94,7 @@ impl Shards {
         let (from, to) = info.data_offsets;
         let data = shard.map.get(shard.start.saturating_add(from)..shard.start.saturating_add(to));
         let data = data.ok_or_else(|| malformed("it does not lie in the file".to_owned()))?;
-        Tensor::from_raw_buffer(data, dtype, &info.shape, &Device::Cpu).map_err(|error| malformed(first_line(&error)))
+        Tensor::from_raw_buffer(data, dtype, &info.shape, &Device::Cpu).map_err(|error| malformed(said(&error)))
     }
 }
 
@@ -104,7 +104,7 @@ impl Shard {
         let (header, metadata) = SafeTensors::read_metadata(&map).map_err(|error| LoadError::Format {
             path: path.to_owned(),
             form: "safetensors",
-            message: format!("{error} (is the file complete?)"),
+            message: format!("{} (is the file complete?)", said(&error)),
         })?;
         let infos = metadata.tensors().into_iter().map(|(name, info)| (name, info.clone())).collect();
         // The header's length stands before it in eight bytes.

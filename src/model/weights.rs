@@ -99,9 +99,15 @@ impl LoadError {
     }
 }
 
-/// What candle says, without the call stack that it adds where `RUST_BACKTRACE` is set.
-pub(super) fn first_line(error: &candle_core::Error) -> String {
-    error.to_string().lines().next().unwrap_or_default().to_owned()
+/// What another crate says of a file, fit to be shown: the first line (candle adds a call stack where `RUST_BACKTRACE` is
+/// set) with its control characters, which may come from the file, written out.
+pub(super) fn said(error: &dyn std::fmt::Display) -> String {
+    let text = error.to_string();
+    text.lines().next().unwrap_or_default().chars().map(shown).collect()
+}
+
+fn shown(letter: char) -> String {
+    if letter.is_control() { letter.escape_default().to_string() } else { letter.to_string() }
 }
 
 /// The weights of a decoder, open for reading.
@@ -206,7 +212,7 @@ impl Weights {
         if found != shape {
             return Err(LoadError::Shape { name: name.to_owned(), found: found.to_vec(), expected: shape.to_vec() });
         }
-        let wrap = |error| LoadError::Tensor { name: name.to_owned(), message: first_line(&error) };
+        let wrap = |error| LoadError::Tensor { name: name.to_owned(), message: said(&error) };
         let tensor = match &self.source {
             Source::Safetensors(shards) => shards.tensor(name)?,
             Source::Gguf(_) => match self.quantized(name)? {
@@ -298,7 +304,7 @@ impl Weights {
             .map(|name| (strsim::damerau_levenshtein(name, &wanted), name))
             .min()
             .filter(|(distance, _)| *distance <= 3)
-            .map(|(_, name)| name.to_owned());
+            .map(|(_, name)| said(&name));
         LoadError::MissingTensor { name: wanted, nearest }
     }
 }

@@ -4,7 +4,7 @@ use candle_core::Device;
 
 use super::{Architecture, DecoderConfig, Rope, RopeScaling, SIZES};
 use crate::model::gguf::Gguf;
-use crate::model::weights::{LoadError, first_line};
+use crate::model::weights::{LoadError, said};
 
 /// The keys of the sizes, in the order of [`SIZES`], without the architecture before them.
 const KEYS: [&str; SIZES] = [
@@ -161,7 +161,7 @@ impl<'a> GgufKeys<'a> {
         }
         let factors = self.file.quantized(name, None)?.dequantize(&Device::Cpu);
         let factors = factors.and_then(|factors| factors.to_vec1::<f32>());
-        let factors = factors.map_err(|error| malformed(first_line(&error)))?;
+        let factors = factors.map_err(|error| malformed(said(&error)))?;
         if factors.iter().any(|factor| !(factor.is_finite() && *factor > 0.0)) {
             return Err(malformed("it should hold numbers above 0".to_owned()));
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::{Architecture, DecoderConfig, Rope, RopeScaling, SIZES};
-use crate::model::weights::LoadError;
+use crate::model::weights::{LoadError, said};
 
 /// The keys of the sizes, in the order of [`SIZES`].
 const KEYS: [&str; SIZES] = [
@@ -83,7 +83,7 @@ impl Json {
     pub fn read(path: &Path) -> Result<Self, LoadError> {
         let text = std::fs::read(path).map_err(|source| LoadError::io(path, source))?;
         let malformed = |message: String| LoadError::Format { path: path.to_owned(), form: "JSON", message };
-        match serde_json::from_slice(&text).map_err(|error| malformed(error.to_string()))? {
+        match serde_json::from_slice(&text).map_err(|error| malformed(said(&error)))? {
             Value::Object(object) => Ok(Self { path: path.to_owned(), object }),
             _ => Err(malformed("it should hold an object".to_owned())),
         }

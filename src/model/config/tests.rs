@@ -140,6 +140,85 @@ fn what_is_not_supported_is_named() {
     }
 }
 
+/// The configuration of a GGUF file with the header of a small Llama and other keys.
+fn with_header(changes: &[(&str, header::Value)], factors: Option<&[f32]>) -> Result<DecoderConfig, String> {
+    use header::{QTensor, Tensor, Value};
+    let text = |text: &str| Value::String(text.to_owned());
+    let mut metadata: std::collections::BTreeMap<&str, Value> = [
+        ("general.architecture", text("llama")),
+        ("llama.vocab_size", Value::U32(300)),
+        ("llama.embedding_length", Value::U32(48)),
+        ("llama.feed_forward_length", Value::U32(96)),
+        ("llama.block_count", Value::U32(2)),
+        ("llama.attention.head_count", Value::U32(6)),
+        ("llama.context_length", Value::U32(64)),
+    ]
+    .into();
+    metadata.extend(changes.iter().map(|(key, value)| (*key, value.clone())));
+    let metadata: Vec<(&str, &Value)> = metadata.iter().map(|(key, value)| (*key, value)).collect();
+    let factors = factors.map(|factors| {
+        let tensor = Tensor::from_slice(factors, factors.len(), &candle_core::Device::Cpu).unwrap();
+        QTensor::quantize(&tensor, candle_core::quantized::GgmlDType::F32).unwrap()
+    });
+    let tensors: Vec<(&str, &QTensor)> = factors.iter().map(|factors| ("rope_freqs.weight", factors)).collect();
+    let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
+    header::write(&mut std::fs::File::create(&path).unwrap(), &metadata, &tensors).unwrap();
+    DecoderConfig::from_gguf(&Gguf::open(&path).unwrap()).map_err(|error| error.to_string())
+}
+
+mod header {
+    pub use candle_core::Tensor;
+    pub use candle_core::quantized::QTensor;
+    pub use candle_core::quantized::gguf_file::{Value, write};
+}
+
+#[test]
+fn rope_in_gguf_headers() {
+    use header::Value;
+    assert_eq!(with_header(&[], None).unwrap().rope, Rope { theta: 1e4, scaling: RopeScaling::None });
+    let stretched = with_header(&[("llama.rope.freq_base", Value::F32(5e5))], Some(&[1.0, 1.0, 2.0, 8.0])).unwrap();
+    assert_eq!(stretched.rope, Rope { theta: 5e5, scaling: RopeScaling::Factors(vec![1.0, 1.0, 2.0, 8.0]) });
+    assert!(with_header(&[], Some(&[1.0; 5])).unwrap_err().contains("`rope_freqs.weight`: its shape is [5]"));
+    assert!(with_header(&[], Some(&[1.0, 0.0, 1.0, 1.0])).unwrap_err().contains("numbers above 0"));
+    let scaling = |kind: &str, factor: f32| {
+        let kind = Value::String(kind.to_owned());
+        let changes = [("llama.rope.scaling.type", kind), ("llama.rope.scaling.factor", Value::F32(factor))];
+        with_header(&changes, None)
+    };
+    assert_eq!(scaling("linear", 4.0).unwrap().rope.scaling, RopeScaling::Linear { factor: 4.0 });
+    assert!(scaling("linear", 0.0).unwrap_err().contains("`llama.rope.scaling.factor`"));
+    assert!(scaling("yarn", 4.0).unwrap_err().contains("`llama.rope.scaling.type`: RoPE of type \"yarn\""));
+}
+
+#[test]
+fn gguf_headers_that_are_not_supported() {
+    use header::Value;
+    let cases = [
+        ("general.architecture", Value::String("gpt\u{1b}2".to_owned()), "the architecture \"gpt\\u{1b}2\""),
+        ("general.architecture", Value::U32(2), "`general.architecture`: it should be a text"),
+        ("llama.expert_count", Value::U32(8), "`llama.expert_count`"),
+        ("llama.attention.head_count", Value::Array(vec![Value::U32(6)]), "`llama.attention.head_count`: it should be"),
+        ("llama.attention.head_count_kv", Value::U32(4), "`llama.attention.head_count_kv`: 6 query heads"),
+        ("llama.embedding_length", Value::U32(50), "`llama.embedding_length`: 50 is not a multiple of 6"),
+        ("llama.embedding_length", Value::I64(-1), "`llama.embedding_length`: it should be a whole number"),
+        ("llama.block_count", Value::U64(1 << 60), "`llama.block_count`"),
+        ("llama.rope.dimension_count", Value::U32(4), "`llama.rope.dimension_count`: 4 where heads are 8 wide"),
+        ("llama.rope.freq_base", Value::F32(f32::NAN), "`llama.rope.freq_base`"),
+        ("tokenizer.ggml.eos_token_id", Value::U64(1 << 40), "`tokenizer.ggml.eos_token_id`"),
+    ];
+    for (key, value, expected) in cases {
+        let error = with_header(&[(key, value)], None).unwrap_err();
+        assert!(error.contains(expected), "{key}: {error}");
+    }
+    let window = with_header(&[("llama.attention.sliding_window", Value::U32(32))], None).unwrap();
+    assert_eq!((window.context, window.notes.len()), (32, 1));
+    let eot = with_header(
+        &[("tokenizer.ggml.eos_token_id", Value::U32(1)), ("tokenizer.ggml.eot_token_id", Value::U32(3))],
+        None,
+    );
+    assert_eq!(eot.unwrap().eos, [1, 3]);
+}
+
 #[test]
 fn generation_settings() {
     let folder = tempfile::tempdir().unwrap();

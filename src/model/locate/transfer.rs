@@ -18,6 +18,8 @@ use super::Fetching;
 
 /// To find and reach the host.
 const CONNECT: Duration = Duration::from_secs(4);
+/// For the head of an answer.
+const ANSWER: Duration = Duration::from_secs(10);
 /// For each piece of an answer.
 const READ: Duration = Duration::from_secs(30);
 /// How often whoever waits is asked whether to go on.
@@ -70,6 +72,7 @@ impl Client {
             Agent::config_builder()
                 .timeout_resolve(Some(CONNECT))
                 .timeout_connect(Some(CONNECT))
+                .timeout_recv_response(Some(ANSWER))
                 .timeout_per_read(Some(READ))
                 .http_status_as_error(false)
                 .redirect_auth_headers(RedirectAuthHeaders::SameHost)
@@ -234,9 +237,7 @@ fn unreachable_or_broken(error: &ureq::Error) -> TransferError {
         ureq::Error::Timeout(ureq::Timeout::Resolve) => {
             TransferError::Unreachable("the host's address is not found in time".to_owned())
         }
-        ureq::Error::Timeout(ureq::Timeout::Connect) => {
-            TransferError::Unreachable("it does not answer in time".to_owned())
-        }
+        ureq::Error::Timeout(_) => TransferError::Unreachable("it does not answer in time".to_owned()),
         ureq::Error::Io(error) => TransferError::Unreachable(error.to_string()),
         ureq::Error::ConnectionFailed | ureq::Error::Tls(_) => TransferError::Unreachable(error.to_string()),
         _ => TransferError::Broken(error.to_string()),

@@ -53,7 +53,11 @@ pub fn unpack(wheel: &Path, folder: &Path, ask: &mut dyn FnMut(u64) -> bool) -> 
         let entry = archive.by_index_raw(index)?;
         if entry.is_file() && !entry.is_symlink() {
             let outside = || WheelError::Unusable("the wheel has a path that leads outside of it".to_owned());
-            paths.push((index, entry.enclosed_name().ok_or_else(outside)?));
+            let path = entry.enclosed_name().ok_or_else(outside)?;
+            // Names are shown to the user and used as names of files; those of models are plain.
+            if path.to_str().is_some_and(|path| !path.contains(char::is_control)) {
+                paths.push((index, path));
+            }
         }
     }
     let mut written = 0;

@@ -13,7 +13,7 @@ use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{AddedToken, PreTokenizerWrapper, SplitDelimiterBehavior};
 
 use crate::model::gguf::Gguf;
-use crate::model::weights::LoadError;
+use crate::model::weights::{LoadError, said};
 
 /// Words, single digits, runs of signs, line breaks, blanks.
 const QWEN2: &str = concat!(
@@ -88,7 +88,7 @@ pub struct Built {
 /// Builds the tokenizer of a GGUF file.
 pub fn build(file: &Gguf) -> Result<Built, LoadError> {
     let error = |message: String| LoadError::Tokenizer { path: file.path().to_owned(), message };
-    let wrap = |cause: tokenizers::Error| error(cause.to_string());
+    let wrap = |cause: tokenizers::Error| error(said(&cause));
     let missing = |key: &str| error(format!("the header has no `{key}`"));
 
     let key = "tokenizer.ggml.model";

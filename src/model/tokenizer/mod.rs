@@ -1,6 +1,6 @@
 //! From text to tokens and back.
 //!
-//! A tokenizer is built from `tokenizer.json` or from a GGUF header ([`header`]) and behaves as transformers does with the
+//! A tokenizer is built from `tokenizer.json` or from a GGUF header (`header`) and behaves as transformers does with the
 //! same files: the same ids, and the same text back as `decode(…, clean_up_tokenization_spaces=False)`. The algorithms are
 //! those of the `tokenizers` crate.
 
@@ -17,7 +17,7 @@ use super::chat::token_text;
 use super::config::Json;
 use super::gguf::Gguf;
 use super::locate::ModelFiles;
-use super::weights::LoadError;
+use super::weights::{LoadError, said};
 pub use stream::TextStream;
 
 /// Why a text cannot be turned into tokens.
@@ -59,9 +59,9 @@ impl Tokenizer {
         let path = folder.join("tokenizer.json");
         let error = |message: String| LoadError::Tokenizer { path: path.clone(), message };
         let bytes = std::fs::read(&path).map_err(|source| LoadError::io(&path, source))?;
-        let mut inner = tokenizers::Tokenizer::from_bytes(&bytes).map_err(|cause| error(cause.to_string()))?;
+        let mut inner = tokenizers::Tokenizer::from_bytes(&bytes).map_err(|cause| error(said(&cause)))?;
         // Stored with some models; transformers cuts and pads only when asked to.
-        inner.with_truncation(None).map_err(|cause| error(cause.to_string()))?;
+        inner.with_truncation(None).map_err(|cause| error(said(&cause)))?;
         inner.with_padding(None);
         let config = folder.join("tokenizer_config.json");
         let (mut bos, mut add_bos) = (None, None);
@@ -118,7 +118,7 @@ impl Tokenizer {
     pub fn encode(&self, text: &str, add_special: bool) -> Result<Vec<u32>, TokenizerError> {
         let by_post_processor = add_special && self.add_bos.is_none();
         let encoding = self.inner.encode_fast(text, by_post_processor);
-        let mut ids = encoding.map_err(|error| TokenizerError(error.to_string()))?.get_ids().to_vec();
+        let mut ids = encoding.map_err(|error| TokenizerError(said(&error)))?.get_ids().to_vec();
         let Some(bos) = self.bos.filter(|_| add_special) else { return Ok(ids) };
         if self.add_bos == Some(true) && ids.first() != Some(&bos) {
             ids.insert(0, bos);

@@ -171,3 +171,70 @@ fn wrong_files_are_errors() {
     let unknown = replaced(b"u p", b"u \x00");
     assert!(!unknown.contains('\n'), "{unknown}");
 }
+
+/// The reference of the real model's tokenizer, and the model where a cache has it.
+fn smollm2(file: &str) -> Option<(serde_json::Value, crate::model::weights::Weights)> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/reference").join(file);
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        println!("skipped: ../shared is not there");
+        return None;
+    };
+    let mut locator = crate::model::locate::Locator::from_env().unwrap();
+    // Only what is there already.
+    locator.offline = true;
+    locator.python = PathBuf::from("no-python");
+    let Ok(found) = locator.locate(crate::model::DEFAULT_MODEL, &mut |_| true) else {
+        println!("skipped: the default model is in no cache");
+        return None;
+    };
+    let weights = crate::model::weights::Weights::open(&found.files).unwrap();
+    Some((serde_json::from_str(&text).unwrap(), weights))
+}
+
+fn ids(value: &serde_json::Value) -> Vec<u32> {
+    serde_json::from_value(value.clone()).unwrap()
+}
+
+#[test]
+fn smollm2_reads_tweets_as_the_reference_does() {
+    let Some((reference, weights)) = smollm2("smollm2_tokenizer_300_tweets.json") else { return };
+    let tokenizer = weights.tokenizer().unwrap();
+    let tweets = reference.as_array().unwrap();
+    assert_eq!(tweets.len(), 300);
+    for (row, tweet) in tweets.iter().enumerate() {
+        let text = tweet["text"].as_str().unwrap();
+        let found = tokenizer.encode(text, true).unwrap();
+        assert_eq!(found, ids(&tweet["ids"]), "tweet {row}");
+        assert_eq!(tokenizer.decode(&found, false), text, "tweet {row}");
+    }
+}
+
+#[test]
+fn smollm2_reads_and_writes_prompts_as_the_reference_does() {
+    let Some((reference, weights)) = smollm2("smollm2.json") else { return };
+    let tokenizer = weights.tokenizer().unwrap();
+    assert_eq!(tokenizer.vocab_size(), 49_152);
+    for (name, prompt) in reference["prompts"].as_object().unwrap() {
+        let text = prompt["prompt"].as_str().unwrap();
+        let found = tokenizer.encode(text, true).unwrap();
+        assert_eq!(found, ids(&prompt["ids"]), "{name}");
+        assert_eq!(tokenizer.decode(&found, false) == text, prompt["decode_roundtrip_equal"], "{name}");
+        let greedy = ids(&prompt["greedy_ids"]);
+        assert_eq!(tokenizer.decode(&greedy, true), prompt["greedy_text"], "{name}");
+        assert_eq!(tokenizer.decode(&greedy, false), prompt["greedy_text_raw"], "{name}");
+        let mut stream = tokenizer.stream();
+        let mut streamed: String = greedy.iter().map(|id| stream.push(*id)).collect();
+        streamed += &stream.finish();
+        assert_eq!(streamed, prompt["greedy_text"], "{name}");
+        for token in prompt["top10"].as_array().unwrap() {
+            let id = u32::try_from(token["id"].as_u64().unwrap()).unwrap();
+            assert_eq!(tokenizer.token_text(id), token["text"], "{name}");
+        }
+    }
+    for support in [" support", " oppose"] {
+        assert_eq!(tokenizer.encode(support, false).unwrap().len(), 1);
+    }
+    let chat = weights.chat_template().unwrap().unwrap();
+    assert_eq!(chat.source, reference["chat_template_gguf"]);
+    assert_eq!((chat.bos_token.as_deref(), chat.eos_token.as_deref()), (Some("<|im_start|>"), Some("<|im_end|>")));
+}
