@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use candle_core::DType;
 use serde::Deserialize;
-use shotglass::engine::plan::{Item, Plan};
+use shotglass::engine::plan::{Budget, Item, Plan};
 use shotglass::engine::score::score_batch;
 use shotglass::model::decoder::Decoder;
 use shotglass::model::kv::{Batch, Row};
@@ -132,10 +132,10 @@ fn check<O: Ops>(case: &Case, ops: &O, with: &str) {
         // Teacher forcing, through the label tree: the text behind its first token is one long label.
         let item = Item {
             context: row.ids[..1].to_vec(),
-            labels: vec![row.ids[1..].to_vec(), vec![row.ids[1], 7, 9], vec![11]],
+            labels: [row.ids[1..].to_vec(), vec![row.ids[1], 7, 9], vec![11]].into(),
         };
-        let plan = Plan::new(vec![item], true, 8, 512);
-        let scores = score_batch(&case.decoder, ops, &[], &plan, &[0]).unwrap();
+        let plan = Plan::new(vec![item], true, Budget { rows: 8, tokens: 512, padded: false });
+        let scores = score_batch(&case.decoder, ops, &[], &plan, &[0], &mut || true).unwrap().unwrap();
         let loss = -scores[0][0] / (row.ids.len() - 1) as f64;
         assert!(
             (loss - row.loss).abs() <= 1e-5 * row.loss.max(1.0),

@@ -42,6 +42,8 @@ pub struct Draft<'a> {
     pub text: String,
     /// Set when the text is complete.
     pub finish: Option<FinishReason>,
+    /// Bytes of the text that were told.
+    told: usize,
     stream: TextStream<'a>,
     picker: Picker,
 }
@@ -62,7 +64,7 @@ impl<'a> Draft<'a> {
     fn new(index: usize, prompt: Vec<u32>, rules: &Rules<'a>) -> Self {
         let picker = Picker::new(&rules.picking, rules.seed, index as u64);
         let stream = rules.tokenizer.stream();
-        Self { index, prompt, tokens: Vec::new(), text: String::new(), finish: None, stream, picker }
+        Self { index, prompt, tokens: Vec::new(), text: String::new(), finish: None, told: 0, stream, picker }
     }
 
     /// Picks the next token by its logits and says what it completed.
@@ -77,7 +79,6 @@ impl<'a> Draft<'a> {
         let id = self.picker.pick(logits, seen)?;
         let logprob = logits.get(id as usize).map_or(0.0, |&logit| f64::from(logit) - kernel::log_sum_exp(logits));
         self.tokens.push(id);
-        let before = self.text.len();
         if rules.end.contains(&id) {
             self.finish = Some(FinishReason::Stop);
         } else {
@@ -95,10 +96,20 @@ impl<'a> Draft<'a> {
             self.text.truncate(at);
             self.finish = Some(FinishReason::Stop);
         }
-        let text = self.text.get(before..).unwrap_or_default();
+        // What may turn out to begin a stop text is held back.
+        let held = if self.finish.is_some() { 0 } else { held_back(&self.text, rules.stop) };
+        let end = self.text.len() - held;
+        let text = self.text.get(self.told..end).unwrap_or_default();
         on_token(Picked { index: self.index, id, text, logprob: logprob as f32 });
+        self.told = self.told.max(end);
         Ok(())
     }
+}
+
+/// Bytes at the end of a text that a stop text may begin with.
+fn held_back(text: &str, stop: &[String]) -> usize {
+    let begins = |stop: &String| stop.char_indices().map(|(at, _)| at).rev().find(|&at| text.ends_with(&stop[..at]));
+    stop.iter().filter_map(begins).max().unwrap_or(0)
 }
 
 /// Continues the prompts `(index, tokens)`, which all begin with the tokens that `shared` holds. `go_on` is asked at every
@@ -179,5 +190,20 @@ pub fn generate_batch<'a, O: Ops>(
                 draft.step(logits, rules, on_token)?;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::held_back;
+
+    #[test]
+    fn the_beginning_of_a_stop_text_is_held_back() {
+        let stop = ["5, 6".to_owned(), "é!".to_owned()];
+        assert_eq!(held_back("4, 5,", &stop), 2);
+        assert_eq!(held_back("4, 5", &stop), 1);
+        assert_eq!(held_back("4, 7", &stop), 0);
+        assert_eq!(held_back("caf\u{e9}", &stop), 2);
+        assert_eq!(held_back("4", &[]), 0);
     }
 }

@@ -1,64 +1,74 @@
 //! From prompts and labels as text to tokens: where a prompt ends, where its labels begin, whether it fits.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::model::language::LanguageModel;
 use crate::model::tokenizer::Tokenizer;
 
-use super::command::ScoreRequest;
 use super::event::Stats;
 use super::plan::Item;
 use super::worker::{EngineError, Job};
 
-/// Tokens of every prompt and its labels; prompts that are too long are cut or refused.
+/// Tokens of every prompt and its labels; prompts that are too long are cut or refused. `rows` is what prompts are called
+/// in messages; without it there is one prompt, which needs no name.
 pub fn items(
     job: &Job,
     model: &LanguageModel,
-    request: &ScoreRequest,
+    prompts: &[String],
+    labels: &[String],
+    rows: &[usize],
+    truncate: bool,
     stats: &mut Stats,
 ) -> Result<Vec<Item>, EngineError> {
     let context = model.decoder.config().context;
-    let mut boundaries = Boundaries::new(&model.tokenizer, &request.labels);
-    let mut items = Vec::with_capacity(request.prompts.len());
+    let mut boundaries = Boundaries::new(&model.tokenizer, labels);
+    let mut items = Vec::with_capacity(prompts.len());
     let mut too_long = Vec::new();
-    for (index, prompt) in request.prompts.iter().enumerate() {
+    for (index, prompt) in prompts.iter().enumerate() {
         if index % 64 == 0 {
             job.check()?;
         }
         let mut item = boundaries.item(prompt)?;
         if item.context.is_empty() {
-            return Err(EngineError::Bad(format!("the prompt of row {} is empty", name(&request.rows, index))));
+            return Err(EngineError::Bad(match rows.get(index) {
+                Some(row) => format!("the prompt of row {row} is empty"),
+                None => "the text is empty".to_owned(),
+            }));
         }
         let room = item.labels.iter().map(Vec::len).max().unwrap_or(0).max(1);
         if item.context.len() + room > context {
-            if request.truncate && room < context {
+            if truncate && room < context {
                 item.context.drain(..item.context.len() + room - context);
                 stats.truncated += 1;
             } else {
-                too_long.push((name(&request.rows, index), item.context.len()));
+                too_long.push((index, item.context.len()));
             }
         }
         stats.prompt_tokens += item.context.len();
         items.push(item);
     }
-    if let Some((row, tokens)) = too_long.first() {
-        let mut rows: Vec<String> = too_long.iter().take(10).map(|(row, _)| row.to_string()).collect();
-        if too_long.len() > rows.len() {
-            rows.push(format!("and {} more", too_long.len() - rows.len()));
+    match too_long.first() {
+        Some(&(_, tokens)) if rows.is_empty() => {
+            Err(EngineError::Bad(format!("the text has {tokens} tokens, more than the model's context of {context}")))
         }
-        return Err(EngineError::Bad(format!(
-            "{} of {} prompts are longer than the model's context of {context} tokens (row {row} has {tokens}): rows {}; \
-             shorten the prompt or set decode.truncate = \"left\"",
-            too_long.len(),
-            request.prompts.len(),
-            rows.join(", ")
-        )));
+        Some(&(first, tokens)) => {
+            let name = |index: usize| rows.get(index).copied().unwrap_or(index);
+            let mut names: Vec<String> = too_long.iter().take(10).map(|(index, _)| name(*index).to_string()).collect();
+            if too_long.len() > names.len() {
+                names.push(format!("and {} more", too_long.len() - names.len()));
+            }
+            Err(EngineError::Bad(format!(
+                "{} of {} prompts are longer than the model's context of {context} tokens (row {} has {tokens}): rows {}; \
+                 shorten the prompt or set decode.truncate = \"left\"",
+                too_long.len(),
+                prompts.len(),
+                name(first),
+                names.join(", ")
+            )))
+        }
+        None => Ok(items),
     }
-    Ok(items)
-}
-
-fn name(rows: &[usize], index: usize) -> usize {
-    rows.get(index).copied().unwrap_or(index)
 }
 
 /// Where prompts end and labels begin, in tokens.
@@ -68,9 +78,12 @@ fn name(rows: &[usize], index: usize) -> usize {
 struct Boundaries<'a> {
     tokenizer: &'a Tokenizer,
     labels: &'a [String],
-    /// Last characters of a prompt to how many of its tokens the labels take back, and the labels' tokens.
-    known: HashMap<String, (usize, Vec<Vec<u32>>)>,
+    /// Last characters of a prompt to its boundary.
+    known: HashMap<String, Boundary>,
 }
+
+/// How many of a prompt's tokens the labels take back, and the labels' tokens.
+type Boundary = (usize, Arc<[Vec<u32>]>);
 
 /// Characters of a prompt's end that decide on the boundary: more than any word that a label could join.
 const ENDING: usize = 48;
@@ -85,7 +98,7 @@ impl<'a> Boundaries<'a> {
             |text: &str| self.tokenizer.encode(text, true).map_err(|error| EngineError::Bad(error.to_string()));
         let mut context = encode(prompt)?;
         if self.labels.is_empty() {
-            return Ok(Item { context, labels: Vec::new() });
+            return Ok(Item { context, labels: Arc::from([]) });
         }
         let ending: String = prompt.chars().rev().take(ENDING).collect();
         let (taken_back, labels) = match self.known.get(&ending) {

@@ -5,6 +5,7 @@
 //! another.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
 use crate::model::kv::{Batch, Row};
@@ -19,7 +20,8 @@ use super::command::{GenerateRequest, Generation, ScoreRequest, Temperature};
 use super::event::{Answer, Event, ModelInfo, NextToken, Outcome, Stats};
 use super::generate::{self, Rules, generate_batch};
 use super::items::items;
-use super::plan::{Item, Plan};
+use super::memory;
+use super::plan::{Budget, Item, Plan};
 use super::score::{CHUNK, prefill, score_batch};
 use super::spread::{halving, spread, todo};
 use super::worker::{Backend, EngineError, Job};
@@ -112,9 +114,10 @@ impl Backend for Local {
         let started = Instant::now();
         let Loaded { model, .. } = self.loaded()?;
         let mut stats = Stats::default();
-        let items = items(job, model, request, &mut stats)?;
-        let (rows, tokens) = self.budget(model, &items, request.batch_size, CPU_SCORE_ROWS);
-        let plan = Plan::new(items, true, rows, tokens);
+        let ScoreRequest { prompts, labels, rows, truncate, .. } = request;
+        let items = items(job, model, prompts, labels, rows, *truncate, &mut stats)?;
+        let budget = self.score_budget(model, &items, request.batch_size);
+        let plan = Plan::new(items, true, budget);
         let answer = |place: usize, logprobs: &Vec<f64>| {
             plan.answer(place, |index, prompt_tokens| Answer {
                 index,
@@ -130,14 +133,20 @@ impl Backend for Local {
             let todo = todo(&plan, &request.done);
             // One batch cannot be spread: its products take all threads.
             let ops = if todo.len() > 1 { Cpu { threads: 1 } } else { all };
-            let work = |batch: &Vec<usize>| Ok(score_batch(&model.decoder, &ops, &shared, &plan, batch)?);
+            let work = |batch: &Vec<usize>| {
+                score_batch(&model.decoder, &ops, &shared, &plan, batch, &mut || go_on())?.ok_or(EngineError::Cancelled)
+            };
             spread(job, &plan, &request.done, &todo, self.threads, work, answer, &mut stats)?;
         } else {
             let ops = device::Device { device: model.device.clone(), dtype: model.dtype };
+            let fits = AtomicUsize::new(usize::MAX);
             let shared = shared(model, &ops, &plan, &go_on, job)?;
             let todo = todo(&plan, &request.done);
             let work = |batch: &Vec<usize>| {
-                halving(job, batch, &|batch| Ok(score_batch(&model.decoder, &ops, &shared, &plan, batch)?))
+                halving(job, batch, &fits, &|batch| {
+                    score_batch(&model.decoder, &ops, &shared, &plan, batch, &mut || go_on())?
+                        .ok_or(EngineError::Cancelled)
+                })
             };
             spread(job, &plan, &request.done, &todo, 1, work, answer, &mut stats)?;
         }
@@ -150,18 +159,11 @@ impl Backend for Local {
         let Loaded { model, .. } = self.loaded()?;
         let mut stats = Stats::default();
         let rules = rules(model, &request.generation)?;
-        let as_scored = ScoreRequest {
-            prompts: request.prompts.clone(),
-            labels: Vec::new(),
-            rows: request.rows.clone(),
-            done: Vec::new(),
-            batch_size: None,
-            truncate: request.truncate,
-        };
-        let items = items(job, model, &as_scored, &mut stats)?;
-        let (rows, tokens) = self.budget(model, &items, request.batch_size, CPU_GENERATE_ROWS);
+        let GenerateRequest { prompts, rows, truncate, .. } = request;
+        let items = items(job, model, prompts, &[], rows, *truncate, &mut stats)?;
+        let budget = self.generate_budget(model, &items, request);
         // Greedy texts of equal prompts are equal; drawn ones are not.
-        let plan = Plan::new(items, rules.picking.temperature <= 0.0, rows, tokens.max(rows * 64));
+        let plan = Plan::new(items, rules.picking.temperature <= 0.0, budget);
         let answer = |place: usize, done: &Done| {
             plan.answer(place, |index, prompt_tokens| Answer {
                 index,
@@ -183,10 +185,11 @@ impl Backend for Local {
             spread(job, &plan, &request.done, &todo, self.threads, work, answer, &mut stats)?;
         } else {
             let ops = device::Device { device: model.device.clone(), dtype: model.dtype };
+            let fits = AtomicUsize::new(usize::MAX);
             let shared = shared(model, &ops, &plan, &go_on, job)?;
             let todo = todo(&plan, &request.done);
             let work = |batch: &Vec<usize>| {
-                halving(job, batch, &|batch| {
+                halving(job, batch, &fits, &|batch| {
                     continue_batch(job, model, &ops, &shared, &plan, batch, &rules, request.stream)
                 })
             };
@@ -259,15 +262,30 @@ fn continue_batch<O: Ops>(
 }
 
 impl Local {
-    /// Rows and tokens of a batch. On the CPU small jobs are cut finer, so that every thread has several batches.
-    fn budget(&self, model: &LanguageModel, items: &[Item], asked: Option<usize>, cpu_rows: usize) -> (usize, usize) {
-        let tokens: usize = items.iter().map(|item| item.context.len()).sum();
-        match (asked, model.device.is_cpu()) {
-            (Some(rows), true) => (rows, 8 * CPU_TOKENS),
-            (Some(rows), false) => (rows, usize::MAX),
-            (None, true) => (cpu_rows, (tokens / (self.threads * 4)).clamp(CPU_TOKENS / 8, CPU_TOKENS)),
-            (None, false) => (GPU_ROWS, GPU_TOKENS),
+    /// What a scoring batch may hold. On the CPU small jobs are cut finer, so that every thread has several batches.
+    fn score_budget(&self, model: &LanguageModel, items: &[Item], asked: Option<usize>) -> Budget {
+        if !model.device.is_cpu() {
+            return Budget { rows: asked.unwrap_or(GPU_ROWS), tokens: GPU_TOKENS, padded: true };
         }
+        let tokens: usize = items.iter().map(|item| item.context.len()).sum();
+        let share = (tokens / (self.threads * 4)).clamp(CPU_TOKENS / 8, CPU_TOKENS);
+        match asked {
+            Some(rows) => Budget { rows, tokens: 8 * CPU_TOKENS, padded: false },
+            None => Budget { rows: CPU_SCORE_ROWS, tokens: share, padded: false },
+        }
+    }
+
+    /// What a generating batch may hold: every row keeps its keys and values to the end, so memory decides.
+    fn generate_budget(&self, model: &LanguageModel, items: &[Item], request: &GenerateRequest) -> Budget {
+        let longest = items.iter().map(|item| item.context.len()).max().unwrap_or(0);
+        let tokens = longest.saturating_add(request.generation.max_new_tokens).min(model.decoder.config().context);
+        let row = model.decoder.cache_bytes_per_token(model.dtype.size_in_bytes()).saturating_mul(tokens).max(1);
+        let on_cpu = model.device.is_cpu();
+        let most = if on_cpu { CPU_GENERATE_ROWS } else { GPU_ROWS };
+        // A quarter of what is free, over all batches at work. How much a GPU has is found out by trying.
+        let room = memory::available().filter(|_| on_cpu).map_or(most, |bytes| bytes / 4 / self.threads / row);
+        let rows = request.batch_size.unwrap_or(room.clamp(1, most));
+        Budget { rows, tokens: if on_cpu { usize::MAX } else { GPU_TOKENS }, padded: !on_cpu }
     }
 }
 

@@ -11,6 +11,7 @@ pub mod fake;
 pub mod generate;
 mod items;
 pub mod local;
+mod memory;
 pub mod plan;
 pub mod score;
 mod spread;

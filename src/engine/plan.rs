@@ -4,6 +4,7 @@
 //! resumed run repeats the batches of an unbroken one and so computes the same numbers.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::event::Answer;
 
@@ -12,8 +13,8 @@ use super::event::Answer;
 pub struct Item {
     /// Tokens of the prompt, up to where the labels begin.
     pub context: Vec<u32>,
-    /// Tokens of each label behind it; empty where text is generated.
-    pub labels: Vec<Vec<u32>>,
+    /// Tokens of each label behind it, shared by all prompts that end alike; empty where text is generated.
+    pub labels: Arc<[Vec<u32>]>,
 }
 
 impl Item {
@@ -26,6 +27,17 @@ impl Item {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// What a batch may hold; one prompt at least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// The most prompts.
+    pub rows: usize,
+    /// About the most tokens behind the shared prefix.
+    pub tokens: usize,
+    /// Whether rows are padded to the longest, and padding counts.
+    pub padded: bool,
 }
 
 /// The layout of a job.
@@ -42,22 +54,23 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Lays out `items`, in the caller's order. Batches hold at most `rows` prompts and about `tokens` tokens behind the
-    /// shared prefix (one prompt at least), shortest first.
-    pub fn new(items: Vec<Item>, merge_equal: bool, rows: usize, tokens: usize) -> Self {
+    /// Lays out `items`, in the caller's order, in batches that obey `budget`, shortest first.
+    pub fn new(items: Vec<Item>, merge_equal: bool, budget: Budget) -> Self {
         let mut plan = Self::default();
-        let mut seen: HashMap<Item, usize> = HashMap::new();
-        for (index, item) in items.into_iter().enumerate() {
-            let known = if merge_equal { seen.get(&item).copied() } else { None };
+        let mut seen: HashMap<&Item, usize> = HashMap::new();
+        let mut distinct = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            let known = if merge_equal { seen.get(item).copied() } else { None };
             match known.and_then(|place| plan.answers.get_mut(place)) {
                 Some(answers) => answers.push(index),
                 None => {
-                    seen.insert(item.clone(), plan.items.len());
-                    plan.items.push(item);
+                    seen.insert(item, plan.answers.len());
                     plan.answers.push(vec![index]);
                 }
             }
+            distinct.push(known.is_none());
         }
+        plan.items = items.into_iter().zip(distinct).filter(|(_, distinct)| *distinct).map(|(item, _)| item).collect();
         plan.prefix = shared_prefix(&plan.items);
         let own = |place: usize| plan.items.get(place).map_or(0, |item| item.context.len() - plan.prefix);
         let mut order: Vec<usize> = (0..plan.items.len()).collect();
@@ -65,7 +78,10 @@ impl Plan {
         let mut batch = Vec::new();
         let mut filled = 0;
         for place in order {
-            if !batch.is_empty() && (batch.len() >= rows.max(1) || filled + own(place) > tokens) {
+            // The newest is the longest: all others are padded to it, where rows are padded.
+            let with_it =
+                if budget.padded { (batch.len() + 1).saturating_mul(own(place)) } else { filled + own(place) };
+            if !batch.is_empty() && (batch.len() >= budget.rows.max(1) || with_it > budget.tokens) {
                 plan.batches.push(std::mem::take(&mut batch));
                 filled = 0;
             }
@@ -110,12 +126,25 @@ mod tests {
     use super::*;
 
     fn item(context: &[u32]) -> Item {
-        Item { context: context.to_vec(), labels: vec![vec![90], vec![91, 92]] }
+        Item { context: context.to_vec(), labels: Arc::from([vec![90], vec![91, 92]]) }
+    }
+
+    fn budget(rows: usize, tokens: usize) -> Budget {
+        Budget { rows, tokens, padded: false }
+    }
+
+    #[test]
+    fn padding_counts_where_rows_are_padded() {
+        let lengths = [2u32, 2, 2, 30];
+        let items = || lengths.iter().enumerate().map(|(i, len)| item(&vec![i as u32; *len as usize])).collect();
+        assert_eq!(Plan::new(items(), true, budget(8, 40)).batches.len(), 1);
+        let padded = Budget { padded: true, ..budget(8, 40) };
+        assert_eq!(Plan::new(items(), true, padded).batches, [vec![0, 1, 2], vec![3]]);
     }
 
     #[test]
     fn equal_prompts_are_computed_once_and_the_prefix_leaves_a_token() {
-        let plan = Plan::new(vec![item(&[1, 2, 3]), item(&[1, 2, 3, 4]), item(&[1, 2, 3])], true, 10, 100);
+        let plan = Plan::new(vec![item(&[1, 2, 3]), item(&[1, 2, 3, 4]), item(&[1, 2, 3])], true, budget(10, 100));
         assert_eq!(plan.items.len(), 2);
         assert_eq!(plan.answers, [vec![0, 2], vec![1]]);
         assert_eq!(plan.prefix, 2);
@@ -126,7 +155,7 @@ mod tests {
     fn batches_obey_rows_and_tokens_and_hold_everything_once() {
         let items: Vec<Item> =
             (0..50u32).map(|i| item(&(0..=(i * 7) % 23).map(|t| t + i * 100).collect::<Vec<_>>())).collect();
-        let plan = Plan::new(items, true, 4, 40);
+        let plan = Plan::new(items, true, budget(4, 40));
         let mut places: Vec<usize> = plan.batches.iter().flatten().copied().collect();
         for batch in &plan.batches {
             let tokens: usize = batch.iter().map(|&place| plan.items[place].context.len()).sum();
@@ -138,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_batch_is_done_when_all_its_prompts_are() {
-        let plan = Plan::new(vec![item(&[1]), item(&[2]), item(&[1])], true, 1, 100);
+        let plan = Plan::new(vec![item(&[1]), item(&[2]), item(&[1])], true, budget(1, 100));
         assert!(plan.is_done(&[0], &[true, false, true]));
         assert!(!plan.is_done(&[0], &[true, true, false]));
         assert!(!plan.is_done(&[1], &[]));
@@ -146,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_single_prompt_shares_nothing() {
-        assert_eq!(Plan::new(vec![item(&[1, 2, 3])], true, 8, 8).prefix, 0);
-        assert!(Plan::new(Vec::new(), true, 8, 8).batches.is_empty());
+        assert_eq!(Plan::new(vec![item(&[1, 2, 3])], true, budget(8, 8)).prefix, 0);
+        assert!(Plan::new(Vec::new(), true, budget(8, 8)).batches.is_empty());
     }
 }

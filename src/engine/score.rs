@@ -69,14 +69,15 @@ pub fn prefill<O: Ops>(
     Ok(Some(cache))
 }
 
-/// Log-probabilities of each item's labels, in the order of `batch`.
+/// Log-probabilities of each item's labels, in the order of `batch`; nothing once `go_on` has said no.
 pub fn score_batch<O: Ops>(
     decoder: &Decoder,
     ops: &O,
     shared: &[(usize, O::Cache)],
     plan: &Plan,
     batch: &[usize],
-) -> Result<Vec<Vec<f64>>> {
+    go_on: &mut dyn FnMut() -> bool,
+) -> Result<Option<Vec<Vec<f64>>>> {
     let items: Vec<&Item> = batch.iter().filter_map(|&place| plan.items.get(place)).collect();
     let tries: Vec<Trie> = items.iter().map(|item| Trie::new(&item.labels)).collect();
     let own = |item: &Item| item.context.get(plan.prefix..).unwrap_or_default().to_vec();
@@ -86,11 +87,11 @@ pub fn score_batch<O: Ops>(
     {
         let tokens = own(item);
         let (first, last) = tokens.split_at(tokens.len() - CHUNK);
-        let cache = prefill(decoder, ops, shared, first, &mut || true)?;
-        let mut caches: Vec<_> = cache.into_iter().collect();
+        let Some(cache) = prefill(decoder, ops, shared, first, go_on)? else { return Ok(None) };
+        let mut caches = [cache];
         let rows = [Row { tokens: last.to_vec(), tree: trie.nodes.clone(), wanted: last.len() - 1 }];
         let hidden = decoder.forward(ops, &mut Batch { rows: &rows, shared, caches: Some(&mut caches) })?;
-        return read_labels(decoder, ops, &hidden, &tries);
+        return read_labels(decoder, ops, &hidden, &tries).map(Some);
     }
     let rows: Vec<Row> = items
         .iter()
@@ -98,7 +99,7 @@ pub fn score_batch<O: Ops>(
         .map(|(item, trie)| Row { tree: trie.nodes.clone(), ..Row::causal(own(item)) })
         .collect();
     let hidden = decoder.forward(ops, &mut Batch { rows: &rows, shared, caches: None })?;
-    read_labels(decoder, ops, &hidden, &tries)
+    read_labels(decoder, ops, &hidden, &tries).map(Some)
 }
 
 fn read_labels<O: Ops>(decoder: &Decoder, ops: &O, hidden: &O::Mat, tries: &[Trie]) -> Result<Vec<Vec<f64>>> {

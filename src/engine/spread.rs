@@ -91,22 +91,70 @@ pub fn spread<T: Send>(
 /// Computes the answers of a batch.
 pub type Compute<'a, T> = dyn Fn(&[usize]) -> Result<Vec<T>, EngineError> + 'a;
 
-/// Runs a batch in halves, and halves of halves, where it does not fit into memory.
-pub fn halving<T>(job: &Job, batch: &[usize], work: &Compute<'_, T>) -> Result<Vec<T>, EngineError> {
-    match work(batch) {
-        Err(EngineError::Failed(error)) if batch.len() > 1 && is_out_of_memory(&error) => {
-            let (first, second) = batch.split_at(batch.len() / 2);
-            let note = format!("out of memory: {} rows at once instead of {}", first.len(), batch.len());
-            job.progress(Progress { done: 0, total: 0, note: Some(note) });
-            let mut results = halving(job, first, work)?;
-            results.extend(halving(job, second, work)?);
-            Ok(results)
+/// Runs a batch in halves, and halves of halves, where it does not fit into memory. `fits` remembers what did, so that
+/// later batches do not fail first.
+pub fn halving<T>(
+    job: &Job,
+    batch: &[usize],
+    fits: &AtomicUsize,
+    work: &Compute<'_, T>,
+) -> Result<Vec<T>, EngineError> {
+    let mut results = Vec::with_capacity(batch.len());
+    let mut rest = batch;
+    while !rest.is_empty() {
+        let size = rest.len().min(fits.load(Ordering::Relaxed)).max(1);
+        let (now, later) = rest.split_at(size);
+        match work(now) {
+            Ok(done) => {
+                results.extend(done);
+                rest = later;
+            }
+            Err(EngineError::Failed(error)) if size > 1 && is_out_of_memory(&error) => {
+                fits.store(size / 2, Ordering::Relaxed);
+                let note = format!("out of memory: {} rows at once instead of {size}", size / 2);
+                job.progress(Progress { done: 0, total: 0, note: Some(note) });
+            }
+            Err(error) => return Err(error),
         }
-        result => result,
     }
+    Ok(results)
 }
 
 fn is_out_of_memory(error: &str) -> bool {
     let error = error.to_lowercase();
     error.contains("out of memory") || error.contains("out_of_memory")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Cancel, Event};
+
+    #[test]
+    fn what_does_not_fit_is_halved_and_remembered() {
+        let (events, received) = mpsc::channel();
+        let job = Job::new(1, Cancel::default(), events);
+        let fits = AtomicUsize::new(usize::MAX);
+        let tries = std::cell::RefCell::new(Vec::new());
+        let work = |batch: &[usize]| {
+            tries.borrow_mut().push(batch.len());
+            if batch.len() > 3 {
+                Err(EngineError::Failed("CUDA_ERROR_OUT_OF_MEMORY".to_owned()))
+            } else {
+                Ok(batch.to_vec())
+            }
+        };
+        let batch: Vec<usize> = (0..10).collect();
+        assert_eq!(halving(&job, &batch, &fits, &work).unwrap(), batch);
+        assert_eq!(halving(&job, &batch[..4], &fits, &work).unwrap(), batch[..4]);
+        assert_eq!(*tries.borrow(), [10, 5, 2, 2, 2, 2, 2, 2, 2]);
+        assert_eq!(received.try_iter().filter(|event| matches!(event, Event::Progress { .. })).count(), 2);
+    }
+
+    #[test]
+    fn other_failures_are_not_tried_again() {
+        let job = Job::new(1, Cancel::default(), mpsc::channel().0);
+        let work = |_: &[usize]| -> Result<Vec<usize>, EngineError> { Err(EngineError::Failed("broken".to_owned())) };
+        assert!(halving(&job, &[1, 2], &AtomicUsize::new(usize::MAX), &work).is_err());
+    }
 }

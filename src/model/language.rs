@@ -60,6 +60,10 @@ impl LanguageModel {
         let device = open(device)?;
         let dtype = match dtype {
             DTypeSpec::Auto if device.is_cpu() => DType::F32,
+            DTypeSpec::F16 | DTypeSpec::Bf16 if device.is_cpu() => {
+                let message = "the CPU computes in f32: say dtype = \"auto\" or \"f32\", or name a GPU as the device";
+                return Err(LoadError::Device(message.to_owned()));
+            }
             DTypeSpec::Auto | DTypeSpec::Bf16 => DType::BF16,
             DTypeSpec::F32 => DType::F32,
             DTypeSpec::F16 => DType::F16,

@@ -1,6 +1,6 @@
 //! Operations on the CPU: f32 slices, our own kernels, no padding.
 
-use candle_core::{DType, Result, Storage, Tensor, bail};
+use candle_core::{Result, Storage, Tensor, bail};
 use rayon::prelude::*;
 
 use super::{Heads, Linear, Ops, Rotation};
@@ -339,9 +339,4 @@ impl RowView<'_> {
             }
         }
     }
-}
-
-/// Whether a tensor can be used by [`Cpu`].
-pub fn is_usable(tensor: &Tensor) -> bool {
-    tensor.device().is_cpu() && tensor.dtype() == DType::F32 && tensor.is_contiguous()
 }
