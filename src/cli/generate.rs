@@ -1,5 +1,7 @@
 //! `shotglass generate`: a completion, as its tokens come.
 
+use std::time::Instant;
+
 use clap::Args;
 use serde::Serialize;
 
@@ -18,7 +20,7 @@ Without --temperature the most likely token is taken each time. Control characte
 Examples:
   shotglass generate \"Once upon a time\"
   shotglass generate --chat --temperature 0.7 --seed 1 \"Name three rivers.\"
-  shotglass generate -m path/to/model.gguf --stop \"\\n\" \"1, 2, 3,\" --format json")]
+  shotglass generate -m path/to/model.gguf --stop . \"1, 2, 3,\" --format json")]
 pub(super) struct Arguments {
     #[command(flatten)]
     choice: Choice,
@@ -46,7 +48,7 @@ pub(super) struct Arguments {
     /// Seed of the draws
     #[arg(long, value_name = "N", default_value_t = 42)]
     seed: u64,
-    /// End at this text, which is not printed; can be given many times
+    /// End at this text, which is not printed (a line break is $'\n' in most shells); can be given many times
     #[arg(long, value_name = "TEXT")]
     stop: Vec<String>,
     /// The text; - reads it from stdin
@@ -83,17 +85,29 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
         stream: format == Format::Text,
     };
     let mut answer: Option<Answer> = None;
+    let started = Instant::now();
+    let mut first_token = None;
     let outcome = models.work(Work::Generate(request), &mut |event| {
         match event {
-            Event::Token { text, .. } if !text.is_empty() => output::lines(&text)?,
+            Event::Token { text, .. } => {
+                first_token.get_or_insert_with(|| started.elapsed().as_secs_f64());
+                if !text.is_empty() {
+                    output::lines(&text)?;
+                }
+            }
             Event::Scored { answers, .. } => answer = answers.into_iter().next(),
             _ => {}
         }
         Ok::<_, Failure>(())
     });
-    if format == Format::Text {
-        // What was written so far ends its line in any case.
+    if first_token.is_some() {
+        // What was written so far ends its line, also where the job broke off.
         output::raw(b"\n")?;
+    }
+    if let (Some(first), Ok(Outcome::Answered(stats))) = (first_token, &outcome) {
+        let rate = stats.new_tokens.saturating_sub(1) as f64 / (stats.seconds - first).max(f64::MIN_POSITIVE);
+        let (read, new) = (stats.prompt_tokens, stats.new_tokens);
+        global.note(&format!("{read} tokens read, the first new one after {first:.2} s, {new} at {rate:.0} a second"));
     }
     match (outcome?, answer) {
         (Outcome::Answered(_), Some(answer)) if format == Format::Json => {

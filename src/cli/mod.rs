@@ -178,8 +178,18 @@ impl Global {
     }
 }
 
+/// A panic in a job is caught and told as its failure: the message of the panic itself belongs in the log.
+fn quiet_panics() {
+    let default = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| match std::thread::current().name() {
+        Some("main") => default(panic),
+        _ => tracing::error!("{panic}"),
+    }));
+}
+
 /// Reads the arguments, does what they say, and tells the exit code.
 pub fn main() -> ExitCode {
+    quiet_panics();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

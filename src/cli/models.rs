@@ -188,7 +188,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
 fn list(format: Format) -> Result<(), Failure> {
     let models = locate::cached()?;
     match format {
-        Format::Json => output::json(&models),
+        Format::Json => output::json(&serde_json::json!({ "models": models })),
         _ if models.is_empty() => {
             output::lines("no model is cached yet; `shotglass models pull` fetches the default one\n")
         }

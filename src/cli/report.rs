@@ -35,17 +35,20 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
 pub(super) fn of(path: &Path, format: Format, global: &Global) -> Result<(), Failure> {
     let manifest = if path.is_dir() { Some(Manifest::read(path)?) } else { None };
     let pairs = read_pairs(path)?;
-    if pairs.unlabelled > 0 {
-        global.warn(&format!("{} rows have no gold label and are left out", pairs.unlabelled));
+    match pairs.unlabelled {
+        0 => {}
+        1 => global.warn("1 row has no gold label and is left out"),
+        count => global.warn(&format!("{count} rows have no gold label and are left out")),
     }
     let summary = Summary {
         run: path.display().to_string(),
-        rows: pairs.len() + pairs.unlabelled,
+        rows: pairs.len(),
         seconds: manifest.as_ref().map(|manifest| manifest.work().0),
         report: Some(Report::new(pairs.confusion())),
     };
     if let Some(manifest) = manifest.as_ref().filter(|manifest| manifest.status != Status::Finished) {
-        global.warn(&format!("the run is not finished: {} of {} rows", summary.rows, manifest.rows));
+        let answered = pairs.len() + pairs.unlabelled;
+        global.warn(&format!("the run is not finished: {answered} of {} rows", manifest.rows));
     }
     match format {
         Format::Json => output::json(&summary),
