@@ -66,6 +66,12 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
     let format = global.format("run", &[Format::Text, Format::Json])?;
     let kept = arguments.resume.as_deref().map(Manifest::read).transpose()?;
     if let (Some(folder), Some(Status::Finished)) = (&arguments.resume, kept.as_ref().map(|kept| kept.status)) {
+        if arguments.session.is_some() || !global.overrides.is_empty() {
+            let path = folder.display();
+            return Err(Failure::Bad(format!(
+                "{path} is finished: without a session, --resume shows its report again"
+            )));
+        }
         global.note("the run is finished already");
         return report::of(folder, format, global);
     }

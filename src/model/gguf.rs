@@ -35,7 +35,7 @@ impl std::fmt::Debug for Gguf {
 }
 
 impl Gguf {
-    /// Maps a file and reads its header. The tensors are checked when they are asked for.
+    /// Maps a file, reads its header and checks that every tensor lies in the file.
     pub fn open(path: &Path) -> Result<Self, LoadError> {
         let map = map(path).map_err(|source| LoadError::io(path, source))?;
         let malformed = |message: String| LoadError::Format { path: path.to_owned(), form: "GGUF", message };
@@ -49,6 +49,12 @@ impl Gguf {
         let file = Self { path: path.to_owned(), map, content };
         if let Some(count) = file.unsigned("split.count")?.filter(|count| *count > 1) {
             return Err(malformed(format!("it is one of {count} parts; join them with `gguf-split --merge` first")));
+        }
+        let mut names: Vec<&String> = file.content.tensor_infos.keys().collect();
+        // In order, so that the same file gives the same message.
+        names.sort_unstable();
+        for name in names {
+            file.raw(name).map_err(|error| malformed(error.to_string()))?;
         }
         Ok(file)
     }
@@ -145,9 +151,8 @@ impl Gguf {
         self.content.tensor_infos.get(name).map(|info| info.shape.dims())
     }
 
-    /// Reads a tensor, as it is quantised, into memory of the CPU. Where `heads` is given the rows are those of a query
-    /// or key projection of that many heads as llama.cpp orders them, and are put back into the hub's order.
-    pub fn quantized(&self, name: &str, heads: Option<usize>) -> Result<QTensor, LoadError> {
+    /// The bytes of a tensor, with its shape and type.
+    fn raw(&self, name: &str) -> Result<(&[u8], &[usize], GgmlDType), LoadError> {
         let malformed = |message: String| LoadError::Tensor { name: name.to_owned(), message };
         let info = self.content.tensor_infos.get(name).ok_or_else(|| malformed("it is not in the file".to_owned()))?;
         let (dims, dtype) = (info.shape.dims(), info.ggml_dtype);
@@ -161,6 +166,14 @@ impl Gguf {
         let raw = self.map.get(start..start.saturating_add(size)).ok_or_else(|| {
             malformed(format!("its {size} bytes at {start} do not lie in the file of {} (cut short?)", self.map.len()))
         })?;
+        Ok((raw, dims, dtype))
+    }
+
+    /// Reads a tensor, as it is quantised, into memory of the CPU. Where `heads` is given the rows are those of a query
+    /// or key projection of that many heads as llama.cpp orders them, and are put back into the hub's order.
+    pub fn quantized(&self, name: &str, heads: Option<usize>) -> Result<QTensor, LoadError> {
+        let malformed = |message: String| LoadError::Tensor { name: name.to_owned(), message };
+        let (raw, dims, dtype) = self.raw(name)?;
         let raw: Cow<'_, [u8]> = match heads {
             Some(heads) => {
                 // A projection's bias has one number a row.
@@ -168,7 +181,7 @@ impl Gguf {
                 let ordered = hub_row_order(rows, heads)
                     .filter(|_| dims.len() == 2 || dtype.block_size() == 1)
                     .ok_or_else(|| malformed(format!("its shape {dims:?} does not fit {heads} heads")))?;
-                let row = size / rows.max(1);
+                let row = raw.len() / rows.max(1);
                 Cow::Owned(ordered.flat_map(|from| raw.iter().skip(from * row).take(row)).copied().collect())
             }
             // candle reads blocks in place, so they must be aligned; files from llama.cpp always are.

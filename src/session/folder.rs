@@ -231,11 +231,18 @@ impl Manifest {
         for (what, was, now) in pairs {
             if let Some((path, was, now)) = difference(&was, &now) {
                 let what = if path.is_empty() { what.to_owned() } else { format!("`{path}`") };
-                return Err(FolderError::Differs { path: folder.to_owned(), what, was, now });
+                return Err(FolderError::Differs { path: folder.to_owned(), what, was: short(&was), now: short(&now) });
             }
         }
         Ok(())
     }
+}
+
+/// The beginning of a value: a whole template does not fit into a message.
+fn short(value: &str) -> String {
+    const MOST: usize = 60;
+    let start: String = value.chars().take(MOST).collect();
+    if start.len() < value.len() { format!("{start}…") } else { start }
 }
 
 /// A new run's folder.

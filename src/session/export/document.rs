@@ -25,7 +25,7 @@ pub(super) fn document(run: &str, manifest: &Value, report: &Value, predictions:
     if report.is_null() {
         text += "**The run is not finished:** the figures are those of the rows answered so far.\n\n";
     }
-    text += &setup(&session);
+    text += &setup(&session, manifest);
     text += &prompt(&session);
     text += "## Results\n\n";
     if labelled.is_empty() {
@@ -93,11 +93,19 @@ fn splits(rows: &[Prediction]) -> String {
     }
 }
 
-fn setup(session: &Session<'_>) -> String {
-    let entries = [
-        ("Model", "/model/source"),
+/// What the run was made of: what was asked for, and of the model what really ran.
+fn setup(session: &Session<'_>, manifest: &Value) -> String {
+    let ran = Session(manifest);
+    let model = [
+        ("Model", "/model/name"),
+        ("Model's origin", "/model/origin"),
+        ("Model's SHA-256", "/model/sha256"),
         ("Device", "/model/device"),
         ("Number format", "/model/dtype"),
+        ("Data's SHA-256", "/data/sha256"),
+    ];
+    let entries = [
+        ("Model asked for", "/model/source"),
         ("Data", "/data/path"),
         ("Text column", "/data/text"),
         ("Label column", "/data/label"),
@@ -108,7 +116,9 @@ fn setup(session: &Session<'_>) -> String {
     ];
     let known: String = entries
         .into_iter()
-        .filter_map(|(name, pointer)| Some(format!("- {name}: {}\n", session.value(pointer)?)))
+        .map(|(name, pointer)| (name, session.value(pointer)))
+        .chain(model.into_iter().map(|(name, pointer)| (name, ran.value(pointer))))
+        .filter_map(|(name, value)| Some(format!("- {name}: {}\n", value?)))
         .collect();
     if known.is_empty() { known } else { format!("## Set-up\n\n{known}\n") }
 }

@@ -89,7 +89,7 @@ fn markdown_tells_the_run() {
     let text = exported(&run, Format::Md);
     for part in [
         "# A \\| \\*trick\\* &lt;b&gt;title&lt;/b&gt; \\\\u{1b}\\[2J\n\nRun 2025-11-21\\_ab12, 3 rows of the validation split, 12.3 seconds.\n",
-        "- Model: owner/some\\_model\n",
+        "- Model asked for: owner/some\\_model\n",
         "System message:\n\n```\nBe brief.\n```\n",
         "````jinja\nSay ```yes``` or no.\n{{ demos }}\n{{ text }}\\u{9b}\n````\n",
         "Each demonstration:\n\n```jinja\n{{ text }}: {{ label }}\n```\n",
