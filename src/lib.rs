@@ -6,9 +6,12 @@
 //! * [`model`] knows nothing of sessions or terminals;
 //! * [`engine`] owns the models on a thread of its own and answers in events;
 //! * [`session`] ties them together: the TOML file, the run folder, the run itself;
+//! * [`app`] is the workbench's state and how it changes, [`ui`] draws it, [`term`] owns the terminal, and [`workbench`] is
+//!   the loop that ties them to engine and disk;
 //! * [`cli`] is the headless face of all that;
 //! * [`text`] makes what came from outside safe to show, and knows nobody.
 
+pub mod app;
 pub mod cli;
 pub mod data;
 pub mod engine;
@@ -16,4 +19,7 @@ pub mod metrics;
 pub mod model;
 pub mod prompt;
 pub mod session;
+pub mod term;
 pub mod text;
+pub mod ui;
+pub mod workbench;

@@ -16,6 +16,7 @@ use crate::session::prepare::PrepareError;
 use crate::session::run::RunError;
 use crate::session::{HomeError, SessionError};
 use crate::text::printable;
+use crate::workbench::{ConfigError, WorkbenchError};
 
 use super::Color;
 
@@ -80,7 +81,7 @@ macro_rules! bad {
     )+};
 }
 
-bad!(SessionError, HomeError, PromptError, FolderError);
+bad!(SessionError, HomeError, PromptError, FolderError, ConfigError);
 
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
@@ -88,6 +89,15 @@ impl From<EngineError> for Failure {
             EngineError::Cancelled => Self::Cancelled(None),
             EngineError::Bad(text) => Self::Bad(text),
             EngineError::Failed(text) => Self::Failed(text),
+        }
+    }
+}
+
+impl From<WorkbenchError> for Failure {
+    fn from(error: WorkbenchError) -> Self {
+        match error {
+            WorkbenchError::Terminal(error) => Self::Failed(error.to_string()),
+            WorkbenchError::Engine(error) => error.into(),
         }
     }
 }

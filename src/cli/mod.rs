@@ -21,6 +21,7 @@ mod score;
 mod signals;
 mod split;
 mod start;
+mod workbench;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -42,8 +43,8 @@ use failure::Failure;
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Session to open in the workbench
-    session: Option<String>,
+    #[command(flatten)]
+    workbench: workbench::Arguments,
     #[command(flatten)]
     global: Global,
 }
@@ -206,15 +207,7 @@ pub fn main() -> ExitCode {
 
 fn dispatch(cli: &Cli) -> Result<(), Failure> {
     let global = &cli.global;
-    let Some(command) = &cli.command else {
-        return match &cli.session {
-            None => start::run(),
-            Some(session) => Err(Failure::Bad(format!(
-                "the workbench is not part of this version; `shotglass run {session}` runs a session, `shotglass help` lists \
-                 all commands"
-            ))),
-        };
-    };
+    let Some(command) = &cli.command else { return workbench::run(&cli.workbench, global) };
     if !global.overrides.is_empty() && !matches!(command, Command::Run(_) | Command::Prompt(_) | Command::Split(_)) {
         return Err(Failure::Bad(format!("--set changes a session, and `{}` has none", command.name())));
     }

@@ -1,6 +1,7 @@
 //! `shotglass run`: classify a split, print the report.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
@@ -83,12 +84,13 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
     let threads = global.threads().or(kept.as_ref().map(|kept| kept.model.threads));
 
     let stop = signals::stop_flag();
-    let prepared = prepare(session, &stop, global)?;
+    let prepared = Arc::new(prepare(session, &stop, global)?);
     prepared.check_labels()?;
     prepared.rows(split, limit)?;
-    let models = Models::start(threads, stop, global)?;
+    let models = Models::start(threads, stop.clone(), global)?;
     let model = models.load(&prepared.session.model)?;
-    let task = Task::new(&prepared, &source.name, split, limit, &model)?;
+    let mut going = |_, _| !stop.is_cancelled();
+    let task = Task::new(&prepared, &source.name, split, limit, &model, &mut going)?;
     let told = introduction(&prepared, &task, split, &model);
     let recording = match &arguments.resume {
         Some(folder) => Recording::resume(task, folder)?,
@@ -146,7 +148,7 @@ struct Introduction {
     warnings: Vec<String>,
 }
 
-fn introduction(prepared: &Prepared, task: &Task<'_>, split: Split, model: &ModelInfo) -> Introduction {
+fn introduction(prepared: &Prepared, task: &Task, split: Split, model: &ModelInfo) -> Introduction {
     let title = &prepared.session.title;
     let (rows, all) = (task.rows().len(), prepared.data.split(split).len());
     let of = if rows < all { format!("{rows} of the {all} rows") } else { format!("{rows} rows") };
@@ -173,7 +175,7 @@ fn introduction(prepared: &Prepared, task: &Task<'_>, split: Split, model: &Mode
 
 /// Lets the engine answer all rows that are left.
 fn answer(
-    mut recording: Recording<'_>,
+    mut recording: Recording,
     models: &Models,
     told: &Introduction,
     global: &Global,

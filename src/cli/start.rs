@@ -14,7 +14,7 @@ pub(super) fn run() -> Result<(), Failure> {
         text += &format!("  {name:<24}{title}\n");
     }
     text += "
-The interactive workbench is not part of this version. On the command line:
+On a terminal, `shotglass` opens the workbench. On the command line:
 
   shotglass run zero-shot                    classify the bundled tweets, print the report
   shotglass prompt few-shot --row 12         the exact prompt of one row

@@ -11,6 +11,7 @@ pub mod dataset;
 pub mod error;
 mod hashed;
 pub mod numpy;
+pub mod probe;
 pub mod python;
 pub mod source;
 pub mod split;

@@ -139,6 +139,18 @@ fn pinned(spec: &PromptSpec, rows: &dyn Rows) -> Result<Vec<usize>, PromptError>
     Ok(spec.pinned.clone())
 }
 
+/// The `most` labelled training rows most like `row` by TF-IDF, the most similar first, neither itself nor its very text
+/// among them.
+pub fn most_similar(rows: &dyn Rows, row: usize, most: usize) -> Vec<usize> {
+    let text = rows.text(row);
+    let similarities = TfIdf::fit(&texts(rows)).similarities(&text);
+    let mut ranked: Vec<(f64, usize)> = similarities.into_iter().zip(rows.train().iter().copied()).collect();
+    ranked.retain(|(_, other)| *other != row && rows.gold(*other).is_some() && rows.text(*other) != text);
+    // The sort is stable: of equals the earliest comes first.
+    ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
+    ranked.into_iter().take(most).map(|(_, other)| other).collect()
+}
+
 /// Finds the training rows of each class that are most like a row.
 #[derive(Debug)]
 pub(super) struct Similar {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -25,6 +26,10 @@ pub struct Prompt {
     pub demos: Vec<usize>,
 }
 
+/// Demonstrations that were chosen, to be used again.
+#[derive(Clone)]
+pub struct ChosenDemos(Arc<Demos>);
+
 /// Renders rows of a data set through a session's prompt section.
 ///
 /// The variables of `prompt.template` are the row's columns, `text` (the cleaned text, whatever its column is called),
@@ -36,7 +41,7 @@ pub struct Renderer<'d> {
     template: Template,
     demo: Template,
     separator: String,
-    demos: Demos,
+    demos: Arc<Demos>,
     /// The text of the demonstrations that are the same for every row.
     block: String,
     options: OptionOrder,
@@ -51,6 +56,17 @@ impl<'d> Renderer<'d> {
     /// The first training row is rendered too, so that what only rendering finds (an unknown filter, a chat template that
     /// refuses a system message) is known before a run.
     pub fn new(spec: &PromptSpec, rows: &'d dyn Rows, chat: Option<ChatTemplate>) -> Result<Self, PromptError> {
+        Self::with_demos(spec, rows, chat, None)
+    }
+
+    /// The same with demonstrations that were chosen before, by [`Self::chosen`], from the same rows and by a section that
+    /// chooses them alike: choosing similar ones among thousands of rows takes longer than rendering a prompt.
+    pub fn with_demos(
+        spec: &PromptSpec,
+        rows: &'d dyn Rows,
+        chat: Option<ChatTemplate>,
+        chosen: Option<ChosenDemos>,
+    ) -> Result<Self, PromptError> {
         let columns: Vec<&str> = match rows.train().first().copied().or((rows.count() > 0).then_some(0)) {
             Some(row) => rows.record(row).into_iter().map(|(name, _)| name).collect(),
             None => Vec::new(),
@@ -58,7 +74,10 @@ impl<'d> Renderer<'d> {
         let known = |names: &[&'static str]| [names, &columns].concat();
         let template = Template::compile("prompt.template", &spec.template, &known(&["text", "demos", "options"]))?;
         let demo = Template::compile("prompt.demo", &spec.demo, &known(&["text", "label"]))?;
-        let demos = Demos::choose(spec, rows)?;
+        let demos = match chosen {
+            Some(ChosenDemos(demos)) => demos,
+            None => Arc::new(Demos::choose(spec, rows)?),
+        };
         if demos.count() > 0 && !template.uses("demos") {
             return Err(PromptError::NoPlaceForDemos { count: demos.count() });
         }
@@ -79,7 +98,8 @@ impl<'d> Renderer<'d> {
             chat,
         };
         if let Some(demos) = renderer.demos.fixed() {
-            renderer.block = renderer.block_of(demos)?;
+            let block = renderer.block_of(demos)?;
+            renderer.block = block;
         }
         if let Some(row) = rows.train().first() {
             renderer.prompt(*row)?;
@@ -90,7 +110,7 @@ impl<'d> Renderer<'d> {
     /// The prompt of a file row.
     pub fn prompt(&self, row: usize) -> Result<Prompt, PromptError> {
         self.check(row)?;
-        let (demos, block) = match &self.demos {
+        let (demos, block) = match &*self.demos {
             Demos::Fixed(demos) => (demos.clone(), Cow::Borrowed(self.block.as_str())),
             Demos::Similar(similar) => {
                 let demos = similar.of(row, self.rows);
@@ -119,6 +139,19 @@ impl<'d> Renderer<'d> {
     /// File row numbers of the demonstrations, where they are the same for every row (all but `demos = "similar"`).
     pub fn demos(&self) -> Option<&[usize]> {
         self.demos.fixed()
+    }
+
+    /// The demonstrations as they were chosen, for another renderer.
+    pub fn chosen(&self) -> ChosenDemos {
+        ChosenDemos(Arc::clone(&self.demos))
+    }
+
+    /// The text that stands for `{{ demos }}` in a row's prompt.
+    pub fn demos_text(&self, prompt: &Prompt) -> Result<Cow<'_, str>, PromptError> {
+        match &*self.demos {
+            Demos::Fixed(_) => Ok(Cow::Borrowed(&self.block)),
+            Demos::Similar(_) => self.block_of(&prompt.demos).map(Cow::Owned),
+        }
     }
 
     /// The text of one demonstration.

@@ -86,6 +86,9 @@ pub struct Manifest {
     pub version: String,
     /// Operating system and processor.
     pub platform: String,
+    /// What the user calls the run, where that is not the name of its folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// Where the run stands.
     pub status: Status,
     /// What was wrong, of a run that failed.
@@ -200,6 +203,13 @@ impl Manifest {
     /// Writes it in the place of the one that is there.
     pub fn write(&self, folder: &Path) -> Result<(), FolderError> {
         write_json(&folder.join(MANIFEST), self)
+    }
+
+    /// Takes over the name that the manifest in `folder` has: the run may have been renamed while it was being written.
+    pub(super) fn keep_name(&mut self, folder: &Path) {
+        if let Ok(kept) = Self::read(folder) {
+            self.name = kept.name;
+        }
     }
 
     /// Sets the status, and when.

@@ -3,15 +3,23 @@
 //! `sessions/*.toml` and `assets/` travel inside the program, so that it works from any folder once installed. A file of
 //! that name wins over the bundled one. Bundled assets are written to the XDG data folder the first time a bundled
 //! session asks for them.
+//!
+//! `save` writes session files back, `list` finds all there are.
+
+mod list;
+mod save;
 
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use etcetera::{BaseStrategy, choose_base_strategy};
+use sha2::{Digest, Sha256};
 
 use super::parse::{Override, nearest};
 use super::spec::{Session, SessionError};
+
+pub use list::SessionEntry;
 
 /// The sessions inside the program, by name.
 const SESSIONS: [(&str, &str); 5] = [
@@ -57,6 +65,29 @@ pub enum HomeError {
         /// What would help.
         hint: &'static str,
     },
+    /// Another program has changed the file meanwhile.
+    #[error("{}: has changed on disk since it was read; save it under another name, or overwrite it", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file of that name is there already.
+    #[error("{}: is there already; choose another name", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No name for a session.
+    #[error("`{name}` cannot be the name of a session: {reason}")]
+    Name {
+        /// As it was typed.
+        name: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// The text to save.
+    #[error(transparent)]
+    Edit(#[from] super::edit::EditError),
     /// There is no home folder.
     #[error("there is no home folder: set HOME")]
     NoHome,
@@ -76,9 +107,12 @@ pub struct SessionFile {
     pub text: String,
     /// The folder that relative paths start from.
     folder: PathBuf,
+    /// The file itself; none of a bundled session.
+    path: Option<PathBuf>,
+    /// What it keeps beside itself.
+    home: PathBuf,
     /// Where its runs go.
     runs: PathBuf,
-    bundled: bool,
 }
 
 impl SessionFile {
@@ -102,19 +136,7 @@ impl SessionFile {
         let stem = given.file_stem().and_then(|stem| stem.to_str()).unwrap_or(name);
         let by_name = plain || given == Path::new("sessions").join(format!("{stem}.toml"));
         match SESSIONS.iter().find(|(known, _)| by_name && *known == stem) {
-            Some((stem, text)) => {
-                let folder = data_folder()?.join("sessions");
-                let local = Path::new("sessions");
-                let runs = if local.is_dir() { local.join(stem) } else { folder.join(stem) }.join("runs");
-                Ok(Self {
-                    name: name.to_owned(),
-                    stem: (*stem).to_owned(),
-                    text: (*text).to_owned(),
-                    folder,
-                    runs,
-                    bundled: true,
-                })
-            }
+            Some((stem, text)) => Self::bundled(name, stem, text),
             None => {
                 let known = SESSIONS.iter().map(|(name, _)| *name);
                 let hint = match nearest(stem, known.clone()) {
@@ -127,27 +149,28 @@ impl SessionFile {
         }
     }
 
+    fn bundled(name: &str, stem: &str, text: &str) -> Result<Self, HomeError> {
+        let folder = data_folder()?.join("sessions");
+        let local = Path::new("sessions");
+        let home = if local.is_dir() { local.join(stem) } else { folder.join(stem) };
+        let (name, stem, text) = (name.to_owned(), stem.to_owned(), text.to_owned());
+        Ok(Self { name, stem, text, folder, path: None, runs: home.join("runs"), home })
+    }
+
     fn read(path: &Path, name: &str) -> Result<Self, HomeError> {
-        let unreadable = |reason: String| HomeError::Read { path: path.to_owned(), reason };
-        if path.is_dir() {
-            return Err(unreadable("it is a folder, not a session file".to_owned()));
-        }
-        let mut text = String::new();
-        let read = fs::File::open(path).and_then(|file| file.take(MOST_BYTES + 1).read_to_string(&mut text));
-        match read {
-            Ok(_) if text.len() as u64 > MOST_BYTES => {
-                return Err(unreadable("too large for a session file".to_owned()));
-            }
-            Ok(_) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-                return Err(unreadable("it is not UTF-8 text".to_owned()));
-            }
-            Err(error) => return Err(unreadable(error.to_string())),
-        }
+        let text = read_text(path)?;
         let folder = path.parent().map(Path::to_owned).unwrap_or_default();
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        let runs = folder.join(&stem).join("runs");
-        Ok(Self { name: name.to_owned(), stem, text, folder, runs, bundled: false })
+        let home = folder.join(&stem);
+        Ok(Self {
+            name: name.to_owned(),
+            stem,
+            text,
+            folder,
+            path: Some(path.to_owned()),
+            runs: home.join("runs"),
+            home,
+        })
     }
 
     /// Reads the TOML with `overrides` laid over it, and makes its paths absolute.
@@ -160,7 +183,8 @@ impl SessionFile {
         let overridden = |key: &str| overrides.iter().any(|item| item.key() == key);
         if !is_url(&session.data.path) {
             let path = self.resolve(&session.data.path, overridden("data.path"));
-            if self.bundled {
+            // A bundled session that was saved to a file of its own still reads what comes with the program.
+            if self.is_bundled() || !path.exists() {
                 self.provide(&path)?;
             }
             session.data.path = text_of(&path)?;
@@ -170,6 +194,16 @@ impl SessionFile {
             session.model.source = text_of(&source)?;
         }
         Ok(session)
+    }
+
+    /// Whether it comes with the program and has no file yet.
+    pub fn is_bundled(&self) -> bool {
+        self.path.is_none()
+    }
+
+    /// The folder of what it keeps beside itself: runs, versions of the prompt, marks on rows.
+    pub fn home(&self) -> &Path {
+        &self.home
     }
 
     /// Where its runs go, unless the user says otherwise.
@@ -212,10 +246,36 @@ pub fn data_folder() -> Result<PathBuf, HomeError> {
     Ok(choose_base_strategy().map_err(|_| HomeError::NoHome)?.data_dir().join("shotglass"))
 }
 
+/// The folder of what the program remembers between its runs, `$XDG_STATE_HOME/shotglass`.
+pub fn state_folder() -> Result<PathBuf, HomeError> {
+    let base = choose_base_strategy().map_err(|_| HomeError::NoHome)?;
+    Ok(base.state_dir().unwrap_or_else(|| base.cache_dir()).join("shotglass"))
+}
+
 /// The folder of the log, `$XDG_STATE_HOME/shotglass/log`.
 pub fn log_folder() -> Result<PathBuf, HomeError> {
-    let base = choose_base_strategy().map_err(|_| HomeError::NoHome)?;
-    Ok(base.state_dir().unwrap_or_else(|| base.cache_dir()).join("shotglass").join("log"))
+    Ok(state_folder()?.join("log"))
+}
+
+/// The text of a file that people write.
+fn read_text(path: &Path) -> Result<String, HomeError> {
+    let unreadable = |reason: &str| HomeError::Read { path: path.to_owned(), reason: reason.to_owned() };
+    if path.is_dir() {
+        return Err(unreadable("it is a folder, not a session file"));
+    }
+    let mut text = String::new();
+    let read = fs::File::open(path).and_then(|file| file.take(MOST_BYTES + 1).read_to_string(&mut text));
+    match read {
+        Ok(_) if text.len() as u64 > MOST_BYTES => Err(unreadable("too large for a session file")),
+        Ok(_) => Ok(text),
+        Err(error) if error.kind() == std::io::ErrorKind::InvalidData => Err(unreadable("it is not UTF-8 text")),
+        Err(error) => Err(unreadable(&error.to_string())),
+    }
+}
+
+/// SHA-256 in lower-case hexadecimal digits.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Writes a file so that at any moment either the old content is there or the new one, whole.

@@ -2,16 +2,24 @@
 //!
 //! [`spec`] is the file's form, [`parse`] reads it and names the place of what is wrong, [`home`] knows where files are.
 //! [`prepare`] makes a session's data and prompts ready, [`run`] answers them through an engine, [`folder`] keeps what
-//! came of it: [`predictions`] row by row, and [`export`] makes one file of it all for others.
+//! came of it: [`predictions`] row by row, and [`export`] makes one file of it all for others. [`edit`] writes changes into
+//! a session file without touching the rest of it, [`recovery`] keeps those that are not saved yet. [`timeline`] has every
+//! version of the prompt, [`overlay`] what the user says of rows, [`runs`] all runs there are.
 
+pub mod edit;
 pub mod export;
 pub mod folder;
 pub mod home;
+mod journal;
+pub mod overlay;
 pub mod parse;
 pub mod predictions;
 pub mod prepare;
+pub mod recovery;
 pub mod run;
+pub mod runs;
 pub mod spec;
+pub mod timeline;
 
 pub use home::{HomeError, SessionFile};
 pub use parse::Override;

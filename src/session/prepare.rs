@@ -4,6 +4,7 @@
 //! known before a model is fetched or loaded. Commands and the workbench start here alike.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::data::source::{self, Fetched};
 use crate::data::{DataError, Dataset, Split};
@@ -39,7 +40,7 @@ pub struct Prepared {
     /// The session.
     pub session: Session,
     /// Its rows.
-    pub data: Dataset,
+    pub data: Arc<Dataset>,
     /// Its answer rule.
     pub answers: Answers,
     /// The download, where the data is named by a URL.
@@ -50,24 +51,34 @@ impl Prepared {
     /// Reads the data, which is fetched first where it is named by a URL (`progress` is told the bytes done and in all,
     /// and returns false to stop), and checks templates, demonstrations and answer rule.
     pub fn new(session: Session, progress: &mut dyn FnMut(u64, Option<u64>) -> bool) -> Result<Self, PrepareError> {
-        let fetched =
-            if source::is_url(&session.data.path) { Some(source::fetch(&session.data.path, progress)?) } else { None };
-        let path = fetched.as_ref().map_or_else(|| PathBuf::from(&session.data.path), |fetched| fetched.path.clone());
-        let data = Dataset::load(&session.data, Path::new(&path))?;
-        let answers = Answers::new(&session.answer, data.labels())?;
-        let prepared = Self { session, data, answers, fetched };
+        let prepared = Self::open(session, progress)?;
         prepared.plain()?;
         Ok(prepared)
     }
 
+    /// The same without looking at the prompt: where prompts are written, one that is wrong is shown and put right.
+    pub fn open(session: Session, progress: &mut dyn FnMut(u64, Option<u64>) -> bool) -> Result<Self, PrepareError> {
+        let fetched =
+            if source::is_url(&session.data.path) { Some(source::fetch(&session.data.path, progress)?) } else { None };
+        let path = fetched.as_ref().map_or_else(|| PathBuf::from(&session.data.path), |fetched| fetched.path.clone());
+        let data = Arc::new(Dataset::load(&session.data, Path::new(&path))?);
+        let answers = Answers::new(&session.answer, data.labels())?;
+        Ok(Self { session, data, answers, fetched })
+    }
+
+    /// The same data under a session that differs in its model, prompt or decoding.
+    pub fn with_session(&self, session: Session) -> Self {
+        Self { session, data: Arc::clone(&self.data), answers: self.answers.clone(), fetched: self.fetched.clone() }
+    }
+
     /// The renderer of the session's prompts. `chat` is the model's chat template, needed for `prompt.chat = true` alone.
     pub fn renderer(&self, chat: Option<ChatTemplate>) -> Result<Renderer<'_>, PromptError> {
-        Renderer::new(&self.session.prompt, &self.data, chat)
+        Renderer::new(&self.session.prompt, &*self.data, chat)
     }
 
     /// A renderer that leaves the chat template out: all that can be known of prompts without a model.
     pub fn plain(&self) -> Result<Renderer<'_>, PromptError> {
-        Renderer::new(&PromptSpec { chat: false, ..self.session.prompt.clone() }, &self.data, None)
+        Renderer::new(&PromptSpec { chat: false, ..self.session.prompt.clone() }, &*self.data, None)
     }
 
     /// The first `limit` rows of a split, in its order.
@@ -84,7 +95,20 @@ impl Prepared {
     }
 }
 
-/// The prompts of some rows, in their order.
-pub fn prompts(renderer: &Renderer<'_>, rows: &[usize]) -> Result<Vec<Prompt>, PromptError> {
-    rows.iter().map(|row| renderer.prompt(*row)).collect()
+/// The prompts of some rows, in their order. `progress` is told how many are written, of how many, and returns false to
+/// stop, for which the answer is none.
+pub fn prompts(
+    renderer: &Renderer<'_>,
+    rows: &[usize],
+    progress: &mut dyn FnMut(usize, usize) -> bool,
+) -> Result<Option<Vec<Prompt>>, PromptError> {
+    let mut prompts = Vec::with_capacity(rows.len());
+    for row in rows {
+        if !progress(prompts.len(), rows.len()) {
+            return Ok(None);
+        }
+        prompts.push(renderer.prompt(*row)?);
+    }
+    progress(rows.len(), rows.len());
+    Ok(Some(prompts))
 }

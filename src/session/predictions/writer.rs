@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::{Columns, Prediction, PredictionsError, complete, encode, parse};
 
@@ -31,8 +32,7 @@ impl Writer {
     pub fn open(path: &Path, columns: Columns) -> Result<(Self, Vec<Prediction>), PredictionsError> {
         let failed = |source| PredictionsError::io(path, source);
         let mut file = File::options().read(true).append(true).create(true).open(path).map_err(failed)?;
-        // Where the file system knows no locks, two writers are the user's care.
-        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+        if !lock(&file) {
             return Err(PredictionsError::Busy { path: path.to_owned() });
         }
         let mut bytes = Vec::new();
@@ -97,6 +97,29 @@ impl Writer {
             replace(&self.path, &self.file, &sorted).map_err(failed)?;
         }
         Ok(found)
+    }
+}
+
+/// Locks the file; false if another run has it. Where the file system knows no locks, two writers are the user's care.
+fn lock(file: &File) -> bool {
+    // Who only asks whether a run is being written holds the lock for an instant.
+    const TRIES: usize = 5;
+    const PAUSE: Duration = Duration::from_millis(10);
+    (0..TRIES).any(|at| {
+        if at > 0 {
+            std::thread::sleep(PAUSE);
+        }
+        !matches!(file.try_lock(), Err(TryLockError::WouldBlock))
+    })
+}
+
+/// Keeps all others from writing to a file of predictions as long as what is returned lives; none where somebody writes
+/// just now. A file that is not there is nobody's.
+pub(in crate::session) fn hold(path: &Path) -> Option<Option<File>> {
+    let Ok(file) = File::open(path) else { return Some(None) };
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => None,
+        _ => Some(Some(file)),
     }
 }
 

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::*;
+use crate::data::Split;
 use crate::engine::fake::{Fake, Rule, Script};
+use crate::engine::{ModelInfo, ScoreRequest};
 use crate::model::tokenizer::Tokenizer;
 use crate::session::Session;
+use crate::session::prepare::Prepared;
 
 /// Ten rows, every other one in favour, all of them in the test split but for those that demonstrations need.
-fn prepared(folder: &Path, more: &str) -> Prepared {
+fn prepared(folder: &Path, more: &str) -> Arc<Prepared> {
     let path = folder.join("rows.csv");
     let rows: String = (0..10).map(|row| format!("text {row} {},{}\n", ["good", "bad"][row % 2], row % 2)).collect();
     std::fs::write(&path, format!("text,label\n{rows}")).unwrap();
@@ -19,7 +22,7 @@ fn prepared(folder: &Path, more: &str) -> Prepared {
         "version = 1\n[data]\npath = {path:?}\nlabel = \"label\"\nlabels = {{ \"0\" = \"yes\", \"1\" = \"no\" }}\n\
          splits = {{ train = 0.2, validation = 0.0, test = 0.8 }}\n[prompt]\ntemplate = \"{{{{ text }}}}\"\n{more}"
     );
-    Prepared::new(Session::parse("a.toml", &text, &[]).unwrap(), &mut |_, _| true).unwrap()
+    Arc::new(Prepared::new(Session::parse("a.toml", &text, &[]).unwrap(), &mut |_, _| true).unwrap())
 }
 
 fn rules() -> Vec<Rule> {
@@ -50,12 +53,12 @@ impl Bench {
         Self { engine, events, stop, model }
     }
 
-    fn task<'p>(&self, prepared: &'p Prepared) -> Task<'p> {
-        Task::new(prepared, "a.toml", Split::Test, None, &self.model).unwrap()
+    fn task(&self, prepared: &Arc<Prepared>) -> Task {
+        Task::new(prepared, "a.toml", Split::Test, None, &self.model, &mut |_, _| true).unwrap()
     }
 
     /// Answers until the end; cancels behind the batch with which `cancel_after` rows are answered.
-    fn answer(&self, recording: &mut Recording<'_>, cancel_after: usize) -> Result<Outcome, RunError> {
+    fn answer(&self, recording: &mut Recording, cancel_after: usize) -> Result<Outcome, RunError> {
         drive(&self.engine, &self.events, recording.work(), &self.stop, &mut |event| {
             if let Event::Scored { answers, .. } = event {
                 recording.record(&answers)?;
@@ -68,13 +71,13 @@ impl Bench {
     }
 }
 
-fn finish(recording: Recording<'_>, outcome: Result<Outcome, RunError>) -> (Summary, Manifest) {
+fn finish(recording: Recording, outcome: Result<Outcome, RunError>) -> (Summary, Manifest) {
     let Ok(Outcome::Answered(stats)) = outcome else { panic!("{outcome:?}") };
     recording.finish(stats).unwrap()
 }
 
 /// A whole run in a folder of its own: its files but for times.
-fn unbroken(prepared: &Prepared, runs: &Path) -> (Vec<u8>, serde_json::Value) {
+fn unbroken(prepared: &Arc<Prepared>, runs: &Path) -> (Vec<u8>, serde_json::Value) {
     let bench = Bench::new(Script { rules: rules(), ..Script::default() });
     let mut recording = Recording::create(bench.task(prepared), runs).unwrap();
     let outcome = bench.answer(&mut recording, usize::MAX);
@@ -201,9 +204,45 @@ fn an_error_of_the_listener_cancels_the_work() {
 }
 
 #[test]
-fn the_first_of_equal_labels_is_taken() {
-    assert_eq!(best(&[-1.0, -0.5, -0.5]), Some(1));
-    assert_eq!(best(&[f64::NAN, -3.0]), Some(1));
-    assert_eq!(best(&[f64::NEG_INFINITY, f64::NEG_INFINITY]), Some(0));
-    assert_eq!(best(&[]), None);
+fn a_run_lives_on_another_thread_and_tells_what_is_new() {
+    let home = TempDir::new().unwrap();
+    let prepared = prepared(home.path(), "");
+    let bench = Bench::new(Script { rules: rules(), batch: 3, ..Script::default() });
+    let (task, runs) = (bench.task(&prepared).with_name(Some("first".into())), home.path().join("runs"));
+    let work = std::thread::spawn(move || {
+        let mut recording = Recording::create(task, &runs).unwrap();
+        let answer = |index: usize| Answer { index, logprobs: vec![-1.0, -2.0], ..Answer::default() };
+        let new = recording.record(&[answer(3), answer(0), answer(3), answer(99)]).unwrap();
+        let rows = recording.task().rows().to_vec();
+        assert_eq!(new.iter().map(|row| row.row).collect::<Vec<_>>(), [rows[3], rows[0]]);
+        assert_eq!(recording.record(&[answer(0)]).unwrap(), []);
+        (recording.stop(&EngineError::Cancelled).unwrap(), new)
+    });
+    let (folder, new) = work.join().unwrap();
+    assert_eq!(Manifest::read(&folder).unwrap().name.as_deref(), Some("first"));
+
+    // A name given while the run goes on is kept, and so is one of the leg before.
+    let recording = Recording::resume(bench.task(&prepared), &folder).unwrap();
+    assert_eq!(recording.answered(), new);
+    let mut manifest = Manifest::read(&folder).unwrap();
+    assert_eq!(manifest.name.as_deref(), Some("first"));
+    manifest.name = Some("second".into());
+    manifest.write(&folder).unwrap();
+    recording.stop(&EngineError::Cancelled);
+    assert_eq!(Manifest::read(&folder).unwrap().name.as_deref(), Some("second"));
+}
+
+#[test]
+fn writing_the_prompts_can_be_cancelled() {
+    let home = TempDir::new().unwrap();
+    let prepared = prepared(home.path(), "");
+    let bench = Bench::new(Script::default());
+    let mut told = Vec::new();
+    let mut progress = |done, total| {
+        told.push((done, total));
+        done < 2
+    };
+    let task = Task::new(&prepared, "a.toml", Split::Test, None, &bench.model, &mut progress);
+    assert!(matches!(task, Err(RunError::Engine(EngineError::Cancelled))));
+    assert_eq!(told, [(0, 8), (1, 8), (2, 8)]);
 }

@@ -1,0 +1,169 @@
+//! Everything that the workbench does to the world. Effects are plain data; who carries them out answers in messages.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::data::Split;
+use crate::engine::{Answer, EngineError, ModelInfo, Stats, Work};
+use crate::session::export::Format;
+use crate::session::home::SessionFile;
+use crate::session::overlay::Mark;
+use crate::session::prepare::Prepared;
+use crate::session::spec::Session;
+use crate::session::timeline::Version;
+
+use super::jobs::Ticket;
+use super::sheet::RenderRequest;
+use super::sift::SiftRequest;
+
+/// Something to do.
+pub enum Effect {
+    /// Open a session by name or path.
+    Open(String),
+    /// Stop opening it.
+    StopOpening,
+    /// Render the current prompt.
+    Render(Box<RenderRequest>),
+    /// Look for training rows like one.
+    Similar {
+        /// The data.
+        prepared: Arc<Prepared>,
+        /// The row.
+        row: usize,
+    },
+    /// Draw demonstrations beside the locked ones.
+    Draw {
+        /// The data.
+        prepared: Arc<Prepared>,
+        /// How, how many, and with what seed.
+        prompt: Box<crate::prompt::PromptSpec>,
+        /// Those that stay, in order.
+        locked: Vec<usize>,
+        /// The current row, for `similar`.
+        row: Option<usize>,
+    },
+    /// Give work to the engine.
+    Submit {
+        /// The job.
+        ticket: Ticket,
+        /// The work.
+        work: Box<Work>,
+    },
+    /// Ask a job to stop.
+    Cancel(Ticket),
+    /// Begin a run.
+    BeginRun(Box<Begin>),
+    /// Stop preparing a run.
+    StopBeginning,
+    /// Write out the work that is left of the run.
+    RunWork,
+    /// Keep answers of the run.
+    Record(Vec<Answer>),
+    /// End the run.
+    EndRun(Result<Stats, EngineError>),
+    /// List rows.
+    Sift(Box<SiftRequest>),
+    /// Render the prompt of a run's row.
+    Detail {
+        /// The run's session and data.
+        prepared: Arc<Prepared>,
+        /// The row.
+        row: usize,
+        /// The model, for its chat template.
+        model: Option<Arc<ModelInfo>>,
+    },
+    /// List all runs.
+    ListRuns(Box<SessionFile>),
+    /// Read a run.
+    LoadRun {
+        /// Its folder.
+        path: PathBuf,
+        /// The session that is open: its data need not be read again.
+        near: Option<Arc<Prepared>>,
+        /// Whether it is only to be compared with.
+        beside: bool,
+    },
+    /// Compare two prompts.
+    Compare {
+        /// The folders of the runs.
+        pair: (PathBuf, PathBuf),
+        /// Their prompts.
+        texts: (String, String),
+    },
+    /// Name a run.
+    RenameRun(PathBuf, String),
+    /// Delete a run.
+    DeleteRun(PathBuf),
+    /// Write a run as one file.
+    ExportRun(PathBuf, Format),
+    /// List the models that are here.
+    ListModels,
+    /// List all sessions.
+    ListSessions(Option<Box<SessionFile>>),
+    /// Save the session.
+    Save(Box<Saving>),
+    /// Keep unsaved work.
+    Recovery {
+        /// The session's file.
+        file: Box<SessionFile>,
+        /// As it was read, and as it is now; nothing where there is nothing to keep any more.
+        sessions: Option<Box<(Session, Session)>>,
+    },
+    /// Keep a version of the prompt; its number and time come back.
+    Version {
+        /// The edit that it is.
+        edit: u64,
+        /// The version.
+        version: Box<Version>,
+    },
+    /// Keep that a version was accepted.
+    AcceptVersion(u64),
+    /// Keep a mark on a row.
+    Mark(usize, Mark),
+    /// Copy a text to the clipboard.
+    Copy(String),
+    /// Edit a text in `$EDITOR`.
+    EditExternally(String),
+    /// Go back to the shell for a while.
+    Suspend,
+    /// Draw the whole screen again.
+    Redraw,
+    /// Remember that the welcome was seen.
+    Welcomed,
+    /// Leave.
+    Quit,
+}
+
+/// A run to be begun.
+pub struct Begin {
+    /// The session with its data.
+    pub prepared: Arc<Prepared>,
+    /// What the session file is called.
+    pub file: String,
+    /// Where runs go.
+    pub runs: PathBuf,
+    /// The split.
+    pub split: Split,
+    /// Only so many rows of it.
+    pub limit: Option<usize>,
+    /// The model.
+    pub model: Arc<ModelInfo>,
+    /// What the run is called.
+    pub name: Option<String>,
+    /// The run to go on with, instead of a new one.
+    pub resume: Option<PathBuf>,
+}
+
+/// A session to be saved.
+pub struct Saving {
+    /// Its file.
+    pub file: SessionFile,
+    /// As it was read.
+    pub was: Session,
+    /// As it is now.
+    pub now: Session,
+    /// Under another name.
+    pub name: Option<String>,
+    /// Even if the file changed since.
+    pub force: bool,
+}

@@ -1,0 +1,212 @@
+//! Everything that can happen to the workbench.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crossterm::event::{KeyEvent, MouseEvent};
+
+use crate::engine::{Event, Work};
+use crate::model::locate::CachedModel;
+use crate::session::home::{SessionEntry, SessionFile};
+use crate::session::overlay::Mark;
+use crate::session::prepare::Prepared;
+use crate::session::predictions::Prediction;
+use crate::session::run::Tally;
+use crate::session::runs::RunEntry;
+use crate::session::spec::Session;
+use crate::session::timeline::Version;
+
+use super::jobs::Ticket;
+use super::run::Run;
+use super::sheet::{Problem, Sheet};
+use super::sift::Sifted;
+use super::toast::Tone;
+
+/// Something that happened.
+pub enum Message {
+    /// A key was pressed.
+    Key(KeyEvent),
+    /// The mouse did something.
+    Mouse(MouseEvent),
+    /// Text was pasted into the terminal.
+    Paste(String),
+    /// The terminal has another size.
+    Resize {
+        /// Columns.
+        width: u16,
+        /// Lines.
+        height: u16,
+    },
+    /// A moment that was waited for has come.
+    Time,
+    /// The program is asked to end, at once.
+    Terminate,
+    /// A session file was read; its data follows.
+    SessionRead(Box<SessionRead>),
+    /// The data of the session is being fetched.
+    Fetching {
+        /// Bytes so far.
+        done: u64,
+        /// Bytes in all, where known.
+        total: Option<u64>,
+    },
+    /// The data of the session is there.
+    Opened(Box<Opened>),
+    /// The session or its data cannot be opened.
+    OpenFailed(String),
+    /// The current prompt was rendered.
+    Rendered {
+        /// The edit that it was rendered for.
+        edit: u64,
+        /// The row that it was rendered for.
+        row: Option<usize>,
+        /// What came of it.
+        sheet: Result<Box<Sheet>, Problem>,
+    },
+    /// Rows like one were looked for.
+    Similar {
+        /// The row.
+        row: usize,
+        /// Training rows, most similar first.
+        rows: Vec<usize>,
+    },
+    /// Demonstrations were drawn to stand beside the locked ones.
+    Drawn(Result<Vec<usize>, String>),
+    /// The engine says something of a job.
+    Engine {
+        /// The job.
+        ticket: Ticket,
+        /// What it says.
+        event: Event,
+    },
+    /// The engine cannot take a job.
+    Refused {
+        /// The job.
+        ticket: Ticket,
+        /// Why.
+        error: String,
+    },
+    /// A run's prompts are being written.
+    Preparing {
+        /// Prompts so far.
+        done: usize,
+        /// Prompts in all.
+        total: usize,
+    },
+    /// A run was begun or taken up.
+    RunBegun(Result<Box<Run>, String>),
+    /// The work of the run, for the engine.
+    RunWork(Box<Work>),
+    /// Answers of the run were kept.
+    Recorded {
+        /// Those that were new.
+        rows: Vec<Prediction>,
+        /// How far it is.
+        tally: Tally,
+        /// Rows a second.
+        rate: f64,
+    },
+    /// The run could not be kept: the disk is full, say.
+    RecordFailed(String),
+    /// The run is over; the error of one that is not finished, and whether anything of it is kept.
+    RunEnded(Result<PathBuf, (String, bool)>),
+    /// Rows were listed.
+    Sifted {
+        /// The revision of the rows.
+        revision: u64,
+        /// Their places.
+        listed: Sifted,
+    },
+    /// The prompt of a run's row was rendered.
+    Detail {
+        /// The row.
+        row: usize,
+        /// Its prompt, or what is wrong.
+        prompt: Result<String, String>,
+    },
+    /// A version of the prompt has its number.
+    Versioned {
+        /// The edit that it is.
+        edit: u64,
+        /// The version.
+        version: Box<Version>,
+    },
+    /// Runs were listed.
+    Runs(Vec<RunEntry>),
+    /// Folders of runs were changed.
+    RunsChanged,
+    /// A run was read.
+    RunLoaded {
+        /// Its folder.
+        path: PathBuf,
+        /// The run.
+        run: Result<Box<Run>, String>,
+        /// Whether it is read to be compared with, not to be looked at.
+        beside: bool,
+    },
+    /// Two prompts were compared.
+    Compared {
+        /// The folders of the runs.
+        pair: (PathBuf, PathBuf),
+        /// The difference.
+        lines: Vec<super::diff::Line>,
+    },
+    /// Models were listed.
+    Models(Result<Vec<CachedModel>, String>),
+    /// Sessions were listed.
+    Sessions(Vec<SessionEntry>),
+    /// `$EDITOR` has ended.
+    Edited(Result<Option<String>, String>),
+    /// The session was saved.
+    Saved(Result<Box<SessionFile>, SaveError>),
+    /// Something was done that is only to be told.
+    Said(Tone, String),
+    /// The memory that the program takes, in bytes.
+    Memory(usize),
+}
+
+/// Why a session was not saved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SaveError {
+    /// The file was changed by somebody else since it was read.
+    Changed(String),
+    /// Anything else.
+    Other(String),
+}
+
+/// A session file that was read.
+pub struct SessionRead {
+    /// The file.
+    pub file: SessionFile,
+    /// What it says, with the overrides of the command line.
+    pub session: Session,
+    /// Where its runs go.
+    pub runs: PathBuf,
+    /// Work that was not saved the last time.
+    pub recovered: Option<Unsaved>,
+    /// The versions of its prompt.
+    pub versions: Vec<Version>,
+}
+
+/// Work that was not saved the last time.
+pub struct Unsaved {
+    /// The session as it was then.
+    pub session: Session,
+    /// When that was.
+    pub time: String,
+    /// Whether the file was changed since.
+    pub base_changed: bool,
+}
+
+/// A session's data.
+pub struct Opened {
+    /// The session with its data.
+    pub prepared: Arc<Prepared>,
+    /// The rows of the probe with their gold labels.
+    pub probe: Vec<(usize, usize)>,
+    /// Marks of the user on rows.
+    pub marks: HashMap<usize, Mark>,
+    /// What is to be told of the data.
+    pub notes: Vec<String>,
+}

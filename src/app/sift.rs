@@ -1,0 +1,312 @@
+//! Which rows of a run are listed, and in what order. Filtering and sorting thousands of texts is work for another
+//! thread: this is what it is asked and what it answers.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use regex::RegexBuilder;
+
+use crate::session::predictions::Prediction;
+use crate::session::prepare::Prepared;
+
+/// Bytes that a compiled pattern may take.
+const MOST_PATTERN: usize = 1 << 20;
+
+/// Ready filters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Show {
+    /// All rows.
+    #[default]
+    All,
+    /// Rows answered wrong.
+    Wrong,
+    /// Rows whose answer is no label.
+    Unknown,
+    /// The tenth of the rows with the lowest margins.
+    LowMargin,
+    /// Rows that are tagged, noted or doubtful.
+    Marked,
+    /// Rows that another run answers otherwise.
+    Disagreement,
+}
+
+impl Show {
+    /// What comes next; disagreement needs another run.
+    pub fn next(self, other: bool) -> Self {
+        match self {
+            Self::All => Self::Wrong,
+            Self::Wrong => Self::Unknown,
+            Self::Unknown => Self::LowMargin,
+            Self::LowMargin => Self::Marked,
+            Self::Marked if other => Self::Disagreement,
+            Self::Marked | Self::Disagreement => Self::All,
+        }
+    }
+
+    /// What it is called.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Wrong => "misclassified",
+            Self::Unknown => "unknown",
+            Self::LowMargin => "low margin",
+            Self::Marked => "marked",
+            Self::Disagreement => "disagreement",
+        }
+    }
+}
+
+/// Orders of the rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sort {
+    /// By row number.
+    #[default]
+    Row,
+    /// The smallest margin first.
+    Margin,
+    /// The shortest text first.
+    Length,
+    /// The least likely gold label first.
+    Probability,
+}
+
+impl Sort {
+    /// What comes next.
+    pub fn next(self) -> Self {
+        match self {
+            Self::Row => Self::Margin,
+            Self::Margin => Self::Length,
+            Self::Length => Self::Probability,
+            Self::Probability => Self::Row,
+        }
+    }
+
+    /// What it is called.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Row => "row",
+            Self::Margin => "margin",
+            Self::Length => "length",
+            Self::Probability => "p(gold)",
+        }
+    }
+}
+
+/// What is to be listed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Filter {
+    /// Of one cell of the matrix: gold, predicted.
+    pub cell: Option<(String, String)>,
+    /// A ready filter.
+    pub show: Show,
+    /// Words that must all be in the text, in any case; or a regular expression between slashes.
+    pub query: String,
+    /// The order.
+    pub sort: Sort,
+    /// The other way round.
+    pub reverse: bool,
+}
+
+/// Work to list rows.
+#[derive(Clone)]
+pub struct SiftRequest {
+    /// The revision of the rows.
+    pub revision: u64,
+    /// What is to be listed.
+    pub filter: Filter,
+    /// The rows.
+    pub rows: Vec<Arc<Prediction>>,
+    /// Their texts.
+    pub prepared: Option<Arc<Prepared>>,
+    /// The labels, in the order of the log-probabilities.
+    pub labels: Vec<String>,
+    /// Rows that are marked.
+    pub marked: HashSet<usize>,
+    /// Row and answer of another run.
+    pub other: Option<Arc<std::collections::HashMap<usize, String>>>,
+}
+
+/// Places in the rows, in the order in which they are listed; or what is wrong with the pattern.
+pub type Sifted = Result<Vec<u32>, String>;
+
+/// Words, or a pattern.
+enum Query {
+    Words(Vec<String>),
+    Pattern(regex::Regex),
+}
+
+impl Query {
+    fn parse(text: &str) -> Result<Self, String> {
+        let pattern = text.strip_prefix('/').map(|text| text.strip_suffix('/').unwrap_or(text));
+        match pattern {
+            Some(pattern) => RegexBuilder::new(pattern)
+                .case_insensitive(!pattern.chars().any(char::is_uppercase))
+                .size_limit(MOST_PATTERN)
+                .build()
+                .map(Self::Pattern)
+                .map_err(|error| error.to_string().lines().last().unwrap_or_default().trim().to_owned()),
+            None => Ok(Self::Words(text.split_whitespace().map(str::to_lowercase).collect())),
+        }
+    }
+
+    fn matches(&self, text: &str) -> bool {
+        match self {
+            Self::Words(words) if words.is_empty() => true,
+            Self::Words(words) => {
+                let text = text.to_lowercase();
+                words.iter().all(|word| text.contains(word.as_str()))
+            }
+            Self::Pattern(pattern) => pattern.is_match(text),
+        }
+    }
+}
+
+/// Lists rows.
+pub fn sift(request: &SiftRequest) -> Sifted {
+    let SiftRequest { filter, rows, prepared, labels, marked, other, .. } = request;
+    let query = Query::parse(&filter.query)?;
+    let text = |row: &Prediction| prepared.as_ref().map(|prepared| prepared.data.text(row.row)).unwrap_or_default();
+    let low = if filter.show == Show::LowMargin { low_margin(rows) } else { None };
+    let shown = |row: &Prediction| match filter.show {
+        Show::All => true,
+        Show::Wrong => row.gold.as_ref().is_some_and(|gold| *gold != row.predicted),
+        Show::Unknown => !labels.contains(&row.predicted),
+        Show::LowMargin => low.is_some_and(|low| row.margin.is_some_and(|margin| margin <= low)),
+        Show::Marked => marked.contains(&row.row),
+        Show::Disagreement => {
+            other.as_ref().is_some_and(|other| other.get(&row.row).is_some_and(|answer| *answer != row.predicted))
+        }
+    };
+    let in_cell = |row: &Prediction| {
+        filter.cell.as_ref().is_none_or(|(gold, predicted)| {
+            row.gold.as_ref().is_some_and(|own| own == gold) && row.predicted == *predicted
+        })
+    };
+    let plain = matches!(&query, Query::Words(words) if words.is_empty());
+    let mut listed: Vec<(f64, u32)> = rows
+        .iter()
+        .enumerate()
+        .filter(|(_, row)| in_cell(row) && shown(row) && (plain || query.matches(&text(row))))
+        .map(|(place, row)| {
+            let key = match filter.sort {
+                Sort::Row => row.row as f64,
+                Sort::Margin => row.margin.unwrap_or(f64::INFINITY),
+                Sort::Length => text(row).chars().count() as f64,
+                Sort::Probability => gold_probability(row, labels).unwrap_or(f64::INFINITY),
+            };
+            (key, place as u32)
+        })
+        .collect();
+    listed.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    if filter.reverse {
+        listed.reverse();
+    }
+    Ok(listed.into_iter().map(|(_, place)| place).collect())
+}
+
+/// The margin that a tenth of the rows lie below.
+fn low_margin(rows: &[Arc<Prediction>]) -> Option<f64> {
+    let mut margins: Vec<f64> = rows.iter().filter_map(|row| row.margin).collect();
+    margins.sort_by(f64::total_cmp);
+    margins.get(margins.len().div_ceil(10).checked_sub(1)?).copied()
+}
+
+/// Probability of each label among the labels; nothing where they were not scored.
+pub fn probabilities(logprobs: &[Option<f64>]) -> Option<Vec<f64>> {
+    let logprobs: Vec<f64> = logprobs.iter().copied().collect::<Option<_>>()?;
+    let most = logprobs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if !most.is_finite() {
+        return None;
+    }
+    let shares: Vec<f64> = logprobs.iter().map(|logprob| (logprob - most).exp()).collect();
+    let sum: f64 = shares.iter().sum();
+    Some(shares.into_iter().map(|share| share / sum).collect())
+}
+
+/// The probability of a row's gold label among the labels.
+fn gold_probability(row: &Prediction, labels: &[String]) -> Option<f64> {
+    let gold = labels.iter().position(|label| Some(label) == row.gold.as_ref())?;
+    probabilities(&row.logprobs)?.get(gold).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::run::tests::prediction;
+    use super::*;
+
+    fn request(filter: Filter) -> SiftRequest {
+        let rows = vec![
+            prediction(7, "yes", "yes", 0.5),
+            prediction(3, "yes", "no", 2.0),
+            prediction(5, "no", "yes", 0.1),
+            prediction(9, "no", "unknown", 1.0),
+        ];
+        SiftRequest {
+            revision: 1,
+            filter,
+            rows: rows.into_iter().map(Arc::new).collect(),
+            prepared: None,
+            labels: vec!["yes".to_owned(), "no".to_owned()],
+            marked: HashSet::from([9]),
+            other: Some(Arc::new([(7, "no".to_owned()), (3, "no".to_owned())].into())),
+        }
+    }
+
+    fn rows(filter: Filter) -> Vec<usize> {
+        let request = request(filter);
+        sift(&request).unwrap().into_iter().map(|place| request.rows[place as usize].row).collect()
+    }
+
+    #[test]
+    fn orders() {
+        assert_eq!(rows(Filter::default()), [3, 5, 7, 9]);
+        assert_eq!(rows(Filter { reverse: true, ..Filter::default() }), [9, 7, 5, 3]);
+        assert_eq!(rows(Filter { sort: Sort::Margin, ..Filter::default() }), [5, 7, 9, 3]);
+        // The fixture's first label is always the likelier one.
+        assert_eq!(rows(Filter { sort: Sort::Probability, ..Filter::default() }), [9, 5, 7, 3]);
+    }
+
+    #[test]
+    fn filters() {
+        let show = |show| rows(Filter { show, ..Filter::default() });
+        assert_eq!(show(Show::Wrong), [3, 5, 9]);
+        assert_eq!(show(Show::Unknown), [9]);
+        assert_eq!(show(Show::LowMargin), [5]);
+        assert_eq!(show(Show::Marked), [9]);
+        assert_eq!(show(Show::Disagreement), [7]);
+        let cell = Some(("yes".to_owned(), "no".to_owned()));
+        assert_eq!(rows(Filter { cell, ..Filter::default() }), [3]);
+        assert!(rows(Filter { query: "word".to_owned(), ..Filter::default() }).is_empty());
+    }
+
+    #[test]
+    fn queries_are_words_or_a_pattern() {
+        let matches = |query: &str, text: &str| Query::parse(query).map(|query| query.matches(text));
+        assert_eq!(matches("Sea gull", "A GULL by the sea"), Ok(true));
+        assert_eq!(matches("sea cat", "A GULL by the sea"), Ok(false));
+        assert_eq!(matches("/^a.*sea$/", "A GULL by the sea"), Ok(true));
+        assert_eq!(matches("/Gull", "A GULL by the sea"), Ok(false));
+        assert!(matches("/(/", "").unwrap_err().contains("unclosed group"));
+    }
+
+    #[test]
+    fn the_ready_filters_go_round() {
+        let mut show = Show::All;
+        let mut seen = Vec::new();
+        for _ in 0..6 {
+            show = show.next(true);
+            seen.push(show.title());
+        }
+        assert_eq!(seen, ["misclassified", "unknown", "low margin", "marked", "disagreement", "all"]);
+        assert_eq!(Show::Marked.next(false), Show::All);
+    }
+
+    #[test]
+    fn probabilities_add_up() {
+        let shares = probabilities(&[Some(-1000.0), Some(-1000.0)]).unwrap();
+        assert_eq!(shares, [0.5, 0.5]);
+        assert_eq!(probabilities(&[Some(0.0), None]), None);
+        assert_eq!(probabilities(&[Some(f64::NEG_INFINITY)]), None);
+        assert_eq!(probabilities(&[]), None);
+    }
+}

@@ -1,0 +1,294 @@
+//! Demonstrations: ticked, moved, locked, drawn.
+
+use super::{Effects, moved};
+use crate::app::action::Action;
+use crate::app::effect::Effect;
+use crate::app::state::App;
+use crate::app::view::{Pane, View};
+use crate::app::window::Purpose;
+use crate::data::Split;
+use crate::prompt::{DemoStrategy, PromptSpec};
+
+/// Rows that a list of similar ones begins with.
+pub const MOST_SIMILAR: usize = 50;
+
+impl App {
+    /// Actions in the list of demonstrations.
+    pub(super) fn act_in_demos(&mut self, action: Action, fx: &mut Effects) {
+        let page = self.areas.inner(Pane::Demos).height.max(2) as isize - 1;
+        let len = self.prompt.demos.list.len();
+        let go = |app: &mut Self, by: isize| app.prompt.demos.selected = moved(app.prompt.demos.selected, by, len);
+        match action {
+            Action::Up => go(self, -1),
+            Action::Down => go(self, 1),
+            Action::PageUp => go(self, -page),
+            Action::PageDown => go(self, page),
+            Action::First => go(self, isize::MIN),
+            Action::Last => go(self, isize::MAX),
+            Action::Toggle | Action::Open => {
+                if let Some(row) = self.prompt.demos.current() {
+                    self.toggle_demo(row, fx);
+                }
+            }
+            Action::MoveUp => self.move_demo(-1, fx),
+            Action::MoveDown => self.move_demo(1, fx),
+            Action::Lock => self.lock_demo(),
+            Action::Strategy => self.next_strategy(fx),
+            Action::Draw => self.draw_again(fx),
+            Action::MoreShots => self.change_shots(1, fx),
+            Action::FewerShots => self.change_shots(-1, fx),
+            Action::Find => {
+                let text = self.prompt.demos.filter.text().to_owned();
+                self.ask(Purpose::FilterDemos, "Training rows with", &text, "words that are all in the text");
+            }
+            Action::Try => {
+                if let Some(row) = self.prompt.demos.current() {
+                    self.visit(row);
+                }
+            }
+            Action::Undo | Action::Redo => {
+                let Some(session) = &mut self.session else { return };
+                if self.prompt.demos.step(&mut session.now.prompt, action == Action::Redo) {
+                    self.prompt_changed(fx);
+                } else {
+                    self.note("nothing to undo here");
+                }
+            }
+            Action::Copy => {
+                let text = self.prompt.demos.current().zip(self.prepared());
+                let text = text.map(|(row, prepared)| prepared.data.text(row).into_owned());
+                if let Some(text) = text {
+                    self.copy(text, fx);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Changes the choice of demonstrations; what was is remembered.
+    fn choose_demos(&mut self, fx: &mut Effects, change: impl FnOnce(&mut PromptSpec)) {
+        let Some(session) = &mut self.session else { return };
+        self.prompt.demos.remember(&session.now.prompt);
+        change(&mut session.now.prompt);
+        self.prompt_changed(fx);
+    }
+
+    /// Shows exactly these rows.
+    pub(super) fn pin(&mut self, rows: Vec<usize>, fx: &mut Effects) {
+        let per_class = rows.len().div_ceil(self.labels().len().max(1));
+        self.prompt.demos.shown.clone_from(&rows);
+        self.choose_demos(fx, |prompt| {
+            if rows.is_empty() {
+                // No row at all is zero-shot, whatever the strategy.
+                (prompt.demos, prompt.shots) = (DemoStrategy::Random, 0);
+            } else {
+                (prompt.demos, prompt.shots) = (DemoStrategy::Pinned, per_class);
+            }
+            prompt.pinned = rows;
+        });
+        self.give_demos_a_place(fx);
+        self.fill_demos();
+    }
+
+    /// Shows a row as a demonstration, or no longer.
+    pub(super) fn toggle_demo(&mut self, row: usize, fx: &mut Effects) {
+        let mut rows = self.prompt.demos.shown.clone();
+        match rows.iter().position(|shown| *shown == row) {
+            Some(place) => {
+                rows.remove(place);
+                self.prompt.demos.locked.remove(&row);
+            }
+            None => rows.push(row),
+        }
+        self.pin(rows, fx);
+    }
+
+    /// A template without a place for demonstrations gets one, before the row's text.
+    fn give_demos_a_place(&mut self, fx: &mut Effects) {
+        if self.prompt.demos.shown.is_empty() {
+            return;
+        }
+        let text = self.prompt.template.text();
+        if text.contains("demos") {
+            return;
+        }
+        let at = text.find("{{ text }}").map_or(0, |at| text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |line| line + 1));
+        let (before, after) = text.split_at(at);
+        let changed = format!("{before}{{{{ demos }}}}\n{after}");
+        self.prompt.template.set_text(&changed);
+        self.text_changed(fx);
+        self.note("the template had no {{ demos }}: it was put before the line with {{ text }}");
+    }
+
+    fn move_demo(&mut self, by: isize, fx: &mut Effects) {
+        let mut rows = self.prompt.demos.shown.clone();
+        let from = self.prompt.demos.selected;
+        let to = moved(from, by, rows.len());
+        if from >= rows.len() {
+            self.note("only rows that are shown have an order: tick this one first");
+        } else if from != to {
+            rows.swap(from, to);
+            self.pin(rows, fx);
+            self.prompt.demos.selected = to;
+        }
+    }
+
+    fn lock_demo(&mut self) {
+        let demos = &mut self.prompt.demos;
+        let Some(row) = demos.current() else { return };
+        if !demos.shown.contains(&row) {
+            self.note("only a row that is shown can be locked: tick it first");
+        } else if !demos.locked.remove(&row) {
+            demos.locked.insert(row);
+        }
+    }
+
+    /// The next way to choose demonstrations.
+    fn next_strategy(&mut self, fx: &mut Effects) {
+        let Some(now) = self.spec().map(|prompt| prompt.demos) else { return };
+        let next = match now {
+            DemoStrategy::Random => DemoStrategy::Similar,
+            DemoStrategy::Similar => DemoStrategy::Diverse,
+            DemoStrategy::Diverse => DemoStrategy::Pinned,
+            DemoStrategy::Pinned => DemoStrategy::Random,
+        };
+        if next == DemoStrategy::Pinned {
+            let rows = self.prompt.demos.shown.clone();
+            return self.pin(rows, fx);
+        }
+        self.redraw(fx, |prompt| prompt.demos = next);
+    }
+
+    /// Draws with the next seed.
+    fn draw_again(&mut self, fx: &mut Effects) {
+        self.redraw(fx, |prompt| {
+            prompt.seed = prompt.seed.wrapping_add(1);
+            if prompt.demos == DemoStrategy::Pinned {
+                prompt.demos = DemoStrategy::Random;
+            }
+        });
+    }
+
+    fn change_shots(&mut self, by: isize, fx: &mut Effects) {
+        let Some(shots) = self.spec().map(|prompt| prompt.shots) else { return };
+        let wanted = shots.saturating_add_signed(by);
+        if wanted == shots {
+            return;
+        }
+        let place = self.prompt.template.text().contains("demos");
+        self.redraw(fx, |prompt| {
+            prompt.shots = wanted;
+            if prompt.demos == DemoStrategy::Pinned {
+                prompt.demos = DemoStrategy::Random;
+            }
+        });
+        if wanted > 0 && !place {
+            // Anything but nothing: only then a place is made.
+            self.prompt.demos.shown = vec![usize::MAX];
+            self.give_demos_a_place(fx);
+            self.prompt.demos.shown.clear();
+        }
+    }
+
+    /// Chooses anew by a strategy. Locked rows stay where they are, and then all of them are listed by hand.
+    fn redraw(&mut self, fx: &mut Effects, change: impl FnOnce(&mut PromptSpec)) {
+        let shown = &self.prompt.demos.shown;
+        let locked: Vec<usize> = shown.iter().copied().filter(|row| self.prompt.demos.locked.contains(row)).collect();
+        if locked.is_empty() {
+            return self.choose_demos(fx, change);
+        }
+        let (Some(prepared), Some(prompt)) = (self.prepared().cloned(), self.spec().cloned()) else { return };
+        let mut prompt = Box::new(prompt);
+        change(&mut prompt);
+        let (strategy, seed) = (prompt.demos, prompt.seed);
+        if let Some(session) = &mut self.session {
+            session.now.prompt.seed = seed;
+        }
+        self.note(format!("{} locked rows stay, the others are drawn: {}", locked.len(), strategy_name(strategy)));
+        let row = self.row();
+        fx.push(Effect::Draw { prepared, prompt, locked, row });
+    }
+
+    /// Rows were drawn to stand beside the locked ones.
+    pub(super) fn drawn(&mut self, rows: Result<Vec<usize>, String>, fx: &mut Effects) {
+        match rows {
+            Ok(rows) => self.pin(rows, fx),
+            Err(error) => self.complain(error),
+        }
+    }
+
+    /// Uses a row of a run as a demonstration; only training rows can be shown.
+    pub(super) fn use_as_demo(&mut self, row: usize, fx: &mut Effects) {
+        let Some(prepared) = self.prepared().cloned() else { return };
+        match prepared.data.split_of(row) {
+            Some(Split::Train) if prepared.data.gold(row).is_none() => {
+                self.complain(format!("row {row} has no gold label, so it cannot be a demonstration"));
+            }
+            Some(Split::Train) if self.prompt.demos.shown.contains(&row) => {
+                self.note(format!("row {row} is a demonstration already"));
+            }
+            Some(Split::Train) => {
+                self.toggle_demo(row, fx);
+                self.note(format!("row {row} is a demonstration now: see view 1"));
+            }
+            split => {
+                let place = split.map_or_else(|| "in no split".to_owned(), |split| format!("in the {split} split"));
+                self.note(format!(
+                    "row {row} is {place}: showing its label would give the answer away. Listed are training rows like it; Space \
+                     ticks one"
+                ));
+                self.go(View::Prompt, Pane::Demos);
+                fx.push(Effect::Similar { prepared, row });
+            }
+        }
+    }
+
+    /// Rows like one were found.
+    pub(super) fn similar_found(&mut self, row: usize, rows: Vec<usize>) {
+        let demos = &mut self.prompt.demos;
+        demos.like = Some((row, rows));
+        demos.filter.reset("");
+        self.fill_demos();
+        let demos = &mut self.prompt.demos;
+        demos.selected = demos.shown.len().min(demos.list.len().saturating_sub(1));
+    }
+
+    /// Puts the rows that fit into the list.
+    pub(super) fn fill_demos(&mut self) {
+        let Some(prepared) = self.prepared().cloned() else { return };
+        let data = &prepared.data;
+        let words: Vec<String> =
+            self.prompt.demos.filter.text().split_whitespace().map(str::to_lowercase).collect();
+        self.prompt.demos.fill(data.split(Split::Train), |row| {
+            data.gold(row).is_some() && {
+                // The raw text is looked at: cleaning thousands of texts takes longer than a frame.
+                words.is_empty() || {
+                    let text = data.raw_text(row).to_lowercase();
+                    words.iter().all(|word| text.contains(word.as_str()))
+                }
+            }
+        });
+    }
+
+    /// Lists all training rows again; false if they are.
+    pub(super) fn clear_demo_filter(&mut self) -> bool {
+        let demos = &mut self.prompt.demos;
+        let any = !demos.filter.text().is_empty() || demos.like.is_some();
+        if any {
+            demos.filter.reset("");
+            demos.like = None;
+            self.fill_demos();
+        }
+        any
+    }
+}
+
+/// What a session file calls a strategy.
+pub fn strategy_name(strategy: DemoStrategy) -> &'static str {
+    match strategy {
+        DemoStrategy::Random => "random",
+        DemoStrategy::Similar => "similar",
+        DemoStrategy::Diverse => "diverse",
+        DemoStrategy::Pinned => "pinned",
+    }
+}

@@ -1,0 +1,136 @@
+//! What happens to the state when something happens in the world, one file a subject.
+
+mod demos;
+mod engine;
+mod keys;
+mod mouse;
+mod prompt;
+mod rows;
+mod run;
+mod runs;
+mod session;
+mod timeline;
+mod typing;
+mod windows;
+
+use std::time::Duration;
+
+use super::effect::Effect;
+use super::message::Message;
+use super::state::{App, DataState};
+use super::toast::Tone;
+use super::window::Window;
+
+/// Effects as they are gathered.
+type Effects = Vec<Effect>;
+
+/// Quiet after the last key before the probe is scored again.
+const QUIET: Duration = Duration::from_millis(150);
+/// Quiet after which unsaved work is kept.
+const RECOVERY: Duration = Duration::from_secs(1);
+/// Time between two listings of the rows of a run that goes on.
+const SIFT: Duration = Duration::from_millis(250);
+/// Time in which a second Ctrl-C ends the program.
+const TWICE: Duration = Duration::from_secs(2);
+
+impl App {
+    /// Takes a message and says what is to be done.
+    pub fn update(&mut self, message: Message) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let fx = &mut effects;
+        match message {
+            Message::Key(key) => self.key(key, fx),
+            Message::Mouse(mouse) => self.mouse(mouse, fx),
+            Message::Paste(text) => self.paste(&text, fx),
+            Message::Resize { width, height } => self.size = (width, height),
+            Message::Time => self.time(fx),
+            Message::Terminate => self.leave(fx),
+            Message::SessionRead(read) => self.session_read(*read, fx),
+            Message::Fetching { done, total } => self.data = DataState::Loading { done, total },
+            Message::Opened(opened) => self.opened(*opened, fx),
+            Message::OpenFailed(error) => self.open_failed(error),
+            Message::Rendered { edit, row, sheet } => self.rendered(edit, row, sheet.map(|sheet| *sheet), fx),
+            Message::Similar { row, rows } => self.similar_found(row, rows),
+            Message::Drawn(rows) => self.drawn(rows, fx),
+            Message::Engine { ticket, event } => self.engine(ticket, event, fx),
+            Message::Refused { ticket, error } => self.refused(ticket, error, fx),
+            Message::Preparing { done, total } => {
+                self.evaluate.preparing = self.evaluate.preparing.map(|_| (done, total));
+            }
+            Message::RunBegun(run) => self.run_begun(run.map(|run| *run), fx),
+            Message::RunWork(work) => self.run_work(work, fx),
+            Message::Recorded { rows, tally, rate } => self.recorded(rows, tally, rate),
+            Message::RecordFailed(error) => self.record_failed(error, fx),
+            Message::RunEnded(end) => self.run_ended(end, fx),
+            Message::Sifted { revision, listed } => self.sifted(revision, listed, fx),
+            Message::Detail { row, prompt } => self.detail_rendered(row, prompt),
+            Message::Versioned { edit, version } => self.versioned(edit, *version, fx),
+            Message::Runs(entries) => self.runs_listed(entries),
+            Message::RunsChanged => self.list_runs(fx),
+            Message::RunLoaded { path, run, beside } => self.run_loaded(&path, run.map(|run| *run), beside, fx),
+            Message::Compared { pair, lines } => self.runs.compared = Some((pair, lines)),
+            Message::Models(models) => self.models_listed(models),
+            Message::Sessions(sessions) => self.sessions_listed(&sessions),
+            Message::Edited(text) => self.edited(text, fx),
+            Message::Saved(saved) => self.saved(saved.map(|file| *file), fx),
+            Message::Said(tone, text) => self.say(tone, text),
+            Message::Memory(bytes) => self.memory = Some(bytes),
+        }
+        self.settle(fx);
+        effects
+    }
+
+    /// Asks for what the state needs and does not have yet: rendering, listing, the engine's next work.
+    fn settle(&mut self, fx: &mut Effects) {
+        if self.quitting {
+            return;
+        }
+        self.begin_waiting(fx);
+        self.ask_render(fx);
+        self.ask_sift(fx);
+        self.ask_detail(fx);
+        self.ask_compare(fx);
+        self.ask_engine(fx);
+    }
+
+    /// A moment that was waited for has come.
+    fn time(&mut self, fx: &mut Effects) {
+        let now = self.now;
+        let due = |timer: &mut Option<std::time::Instant>| timer.take_if(|at| *at <= now).is_some();
+        if due(&mut self.timers.quiet) {
+            self.quiet(fx);
+        }
+        if due(&mut self.timers.recovery) {
+            self.keep_recovery(fx);
+        }
+        // Listing rows looks at this timer itself.
+        due(&mut self.timers.sift);
+        due(&mut self.timers.interrupt);
+        self.toasts.expire(now);
+    }
+
+    /// Shows a short message.
+    pub(super) fn say(&mut self, tone: Tone, text: impl Into<String>) {
+        self.toasts.say(tone, text, self.now);
+    }
+
+    /// Says something to know.
+    fn note(&mut self, text: impl Into<String>) {
+        self.say(Tone::Info, text);
+    }
+
+    /// Says what went wrong.
+    fn complain(&mut self, text: impl Into<String>) {
+        self.say(Tone::Bad, text);
+    }
+
+    /// Opens a window on top of the others.
+    fn open_window(&mut self, window: Window) {
+        self.windows.push(window);
+    }
+}
+
+/// Moves a place in a list of `len` by `by`, staying inside.
+fn moved(place: usize, by: isize, len: usize) -> usize {
+    place.saturating_add_signed(by).min(len.saturating_sub(1))
+}

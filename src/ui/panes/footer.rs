@@ -1,0 +1,89 @@
+//! The last line: the keys of the focused pane, by the keymap.
+
+use crate::app::action::{Action, Context};
+use crate::app::view::Pane;
+use crate::app::window::Window;
+use crate::app::{App, View};
+use crate::ui::widgets::text;
+use crate::ui::{Canvas, edge_row};
+
+/// What is worth a place in the footer here, the most useful first.
+fn actions(app: &App) -> Vec<Action> {
+    use Action::*;
+    match app.windows.last() {
+        Some(Window::Picker(_)) => return vec![Open, Up, Down, Back],
+        Some(Window::Input(_)) => return vec![Enter, Back],
+        Some(Window::Timeline { .. } | Window::Flips { .. }) => return vec![Open, Up, Down, Back],
+        Some(_) => return vec![Up, Down, Back],
+        None if app.is_typing() => return vec![Back, Undo, Redo, Find, EditExternally, RunSplit, NextPane, Help],
+        None => {}
+    }
+    let own: &[Action] = match app.pane() {
+        Pane::Template | Pane::System => &[Edit, Accept, Timeline, EditExternally, Find, Undo],
+        Pane::Demos => &[Toggle, MoveUp, MoveDown, Lock, Strategy, Draw, MoreShots, FewerShots, Find],
+        Pane::Row | Pane::Answer => &[RunRow, PreviousRow, NextRow, Fold, Probabilities, NextToken, GoToRow],
+        Pane::Probe => &[Flips, Accept, Timeline, Left, Right],
+        Pane::Report => &[RunSplit, ChooseSplit, ChooseLimit, Copy],
+        Pane::Matrix => &[Open, RunSplit, ChooseSplit, ChooseLimit, Copy],
+        Pane::Rows => &[Open, Find, Show, Sort, Reverse, UseAsDemo, Try, Tag, Note, Doubt, Copy],
+        Pane::Detail => &[UseAsDemo, Try, Tag, Note, Doubt, Copy, Back],
+        Pane::Runs => &[Open, Mark, Rename, Export, Resume, Delete],
+        Pane::Compare => &[Up, Down, NextPane],
+    };
+    let mut actions = own.to_vec();
+    if app.view == View::Prompt {
+        actions.push(RunSplit);
+    }
+    actions.extend([NextPane, Save, Quit]);
+    actions
+}
+
+/// Draws the footer.
+pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>) {
+    let (app, theme, ascii) = (canvas.app, canvas.theme, canvas.ascii());
+    let row = edge_row(app, 1);
+    let contexts = app.contexts();
+    let key = |action: Action| app.keymap.chord(&contexts, action).map(|chord| chord.show(ascii));
+    // Help and palette always have their place at the right.
+    let always: Vec<(String, &str)> = [Action::Help, Action::Palette]
+        .into_iter()
+        .filter_map(|action| Some((key(action)?, action.short())))
+        .collect();
+    let columns = |(key, label): &(String, &str)| (text::width(key) + 1 + text::width(label) + 2) as u16;
+    let right: u16 = always.iter().map(columns).sum();
+    let mut x = row.width.saturating_sub(right);
+    let end = x;
+    for (key, label) in &always {
+        x += canvas.line(x, row.y, row.width - x, &[(key, theme.key), (" ", theme.text), (label, theme.key_label)]) + 2;
+    }
+    if let Some(Window::Question(question)) = app.windows.last() {
+        let mut x = 1;
+        for (key, label, _) in &question.answers {
+            let key = key.to_string();
+            x += canvas.line(x, row.y, end.saturating_sub(x), &[(&key, theme.key), (" ", theme.text), (label, theme.key_label)]) + 2;
+        }
+        return;
+    }
+    let mut x = 1;
+    for action in actions(app) {
+        let Some(key) = key(action) else { continue };
+        let label = label(app, action);
+        let item = (key, label);
+        if x + columns(&item) > end {
+            continue;
+        }
+        x += canvas.line(x, row.y, end - x, &[(&item.0, theme.key), (" ", theme.text), (item.1, theme.key_label)]) + 2;
+    }
+}
+
+/// What an action is called here.
+fn label(app: &App, action: Action) -> &'static str {
+    match (action, app.contexts().first()) {
+        (Action::Back, Some(Context::Typing)) if app.windows.is_empty() => "done",
+        (Action::Back, _) if !app.windows.is_empty() => "close",
+        (Action::Find, Some(Context::Rows | Context::Demos)) => "filter",
+        (Action::Left, Some(Context::Probe)) => "version before",
+        (Action::Right, Some(Context::Probe)) => "next version",
+        (action, _) => action.short(),
+    }
+}

@@ -1,0 +1,130 @@
+//! The report of a run: scikit-learn's table, the intervals beside it, and what it is to be compared with.
+
+use ratatui::layout::Rect;
+
+use crate::app::App;
+use crate::app::run::Run;
+use crate::metrics::report::wilson;
+use crate::metrics::{Layout, Report, classification_report};
+use crate::session::folder::Status;
+use crate::ui::Canvas;
+use crate::ui::widgets::bar;
+
+use super::Titles;
+
+pub(super) fn titles(app: &App) -> Titles {
+    let dot = if app.look.ascii { "|" } else { "·" };
+    let Some(run) = &app.run else {
+        let limit = app.evaluate.limit.map(|limit| format!(", {limit} rows")).unwrap_or_default();
+        return Titles::new("Report", format!("next run: {}{limit}", app.evaluate.split));
+    };
+    let status = match run.status {
+        Status::Running => "running",
+        Status::Finished => "finished",
+        Status::Cancelled => "stopped",
+        Status::Failed => "broke off",
+    };
+    Titles::new(
+        format!("{} {dot} {} {dot} {} rows", run.about.name, run.about.split, run.tally.total),
+        format!("{status} {dot} {}", run.about.model),
+    )
+}
+
+/// A duration as `1:05`.
+fn clock(seconds: f64) -> String {
+    let seconds = seconds.round() as u64;
+    format!("{}:{:02}", seconds / 60, seconds % 60)
+}
+
+/// The lines of the report.
+fn lines(run: &Run, report: &Report, ascii: bool) -> Vec<String> {
+    let to = if ascii { ".." } else { "…" };
+    let interval = |[low, high]: [f64; 2]| format!("{low:.3}{to}{high:.3}");
+    let mut lines: Vec<String> =
+        classification_report(&report.confusion, &Layout::default()).lines().map(str::to_owned).collect();
+    lines.push(String::new());
+    lines.push(format!("accuracy  {:.3}   95% {}", report.accuracy, interval(report.accuracy_ci95)));
+    let majority = report.confusion.majority().map_or("", |(label, _)| label);
+    let lead = report.accuracy - report.majority_accuracy;
+    let verdict = if lead >= 0.0 { "above" } else { "BELOW" };
+    lines.push(format!(
+        "majority  {:.3}   always {majority}: the run is {verdict} it by {:.3}",
+        report.majority_accuracy,
+        lead.abs()
+    ));
+    lines.push(format!(
+        "macro-F1  {:.3}   balanced accuracy {:.3}   kappa {:.2}   MCC {:.2}",
+        report.macro_f1, report.balanced_accuracy, report.kappa, report.mcc
+    ));
+    lines.push(String::new());
+    lines.push("95% intervals (Wilson)        precision              recall".to_owned());
+    for (label, scores) in &report.classes {
+        let Some(index) = report.confusion.index(label) else { continue };
+        let (correct, predicted) = (report.confusion.count(index, index), report.confusion.predicted(index));
+        let part = |trials: u64| if trials == 0 { "none".to_owned() } else { interval(wilson(correct, trials)) };
+        let name = crate::ui::widgets::text::pad(&crate::ui::widgets::text::fit(label, 22), 22, crate::ui::widgets::text::Align::Right);
+        lines.push(format!("{name}    {:>15}     {:>15}", part(predicted), part(scores.support)));
+    }
+    let unlabelled = run.tally.done - run.tally.labelled;
+    if unlabelled > 0 {
+        lines.push(format!("{unlabelled} rows without a gold label are not counted"));
+    }
+    lines
+}
+
+pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
+    let (app, theme, ascii) = (canvas.app, canvas.theme, canvas.ascii());
+    let Some(run) = &app.run else {
+        for (line, y) in empty(app).iter().zip(inner.y + 1..inner.bottom()) {
+            canvas.line(inner.x + 1, y, inner.width.saturating_sub(2), &[(line, theme.dim)]);
+        }
+        return;
+    };
+    // How far it is has the first line.
+    let left = run.seconds_left().map(|seconds| format!("  {} left", clock(seconds))).unwrap_or_default();
+    let rate = if run.is_live() { format!("  {:.1} rows/s{left}", run.rate) } else { String::new() };
+    let done = format!("{}/{} ", run.tally.done, run.tally.total);
+    let used = canvas.line(inner.x + 1, inner.y, inner.width, &[(&done, theme.text)]);
+    let columns = 24.min(inner.width.saturating_sub(used + 30));
+    let place = Rect::new(inner.x + 1 + used, inner.y, columns, 1);
+    let share = run.tally.done as f64 / run.tally.total.max(1) as f64;
+    bar::progress(canvas.buf, place, share, theme.bar, theme.bar_rest, ascii);
+    canvas.line(place.right(), inner.y, inner.right().saturating_sub(place.right()), &[(&rate, theme.dim)]);
+    let below = Rect { y: inner.y + 2, height: inner.height.saturating_sub(2), ..inner };
+    let Some(report) = &run.report else {
+        let text = if run.tally.done > 0 { "these rows have no gold labels, so there is nothing to report" } else { "no answer yet" };
+        canvas.line(below.x + 1, below.y, below.width, &[(text, theme.dim)]);
+        return;
+    };
+    let lines = lines(run, report, ascii);
+    let most = lines.len().saturating_sub(usize::from(below.height));
+    for (line, y) in lines.iter().skip(app.evaluate.scroll.min(most)).zip(below.y..below.bottom()) {
+        let style = match line.trim_start() {
+            line if line.starts_with("majority") => if report.accuracy < report.majority_accuracy { theme.warn } else { theme.text },
+            line if line.starts_with("precision") || line.starts_with("95%") => theme.dim,
+            line if line.starts_with("accuracy  ") => theme.heading,
+            _ => theme.text,
+        };
+        canvas.line(below.x + 1, y, below.width.saturating_sub(1), &[(line, style)]);
+    }
+}
+
+/// What stands here before the first run.
+fn empty(app: &App) -> Vec<String> {
+    let key = |action| app.keymap.chord(&app.contexts(), action).map_or_else(String::new, |chord| chord.show(app.look.ascii));
+    let rows = app.prepared().map_or(0, |prepared| prepared.data.split(app.evaluate.split).len());
+    let rows = app.evaluate.limit.map_or(rows, |limit| limit.min(rows));
+    use crate::app::Action;
+    if let Some((done, total)) = app.evaluate.preparing {
+        return vec![format!("writing the prompts: {done} of {total}")];
+    }
+    vec![
+        "No run yet.".to_owned(),
+        String::new(),
+        format!("{}  classifies {rows} rows of the {} split with the prompt of view 1", key(Action::RunSplit), app.evaluate.split),
+        format!("{}   takes another split, {} a part of it", key(Action::ChooseSplit), key(Action::ChooseLimit)),
+        format!("{}   lists earlier runs", key(Action::ViewRuns)),
+        String::new(),
+        "Report and matrix fill as answers come; every cell opens into its rows.".to_owned(),
+    ]
+}

@@ -1,0 +1,80 @@
+//! The line above the footer: model, device, memory, speed, and the job at hand.
+
+use ratatui::layout::Rect;
+
+use crate::app::jobs::Purpose;
+use crate::app::state::{DataState, ModelState};
+use crate::ui::widgets::{bar, text};
+use crate::ui::{Canvas, edge_row};
+
+/// Columns of a progress bar.
+const BAR: u16 = 10;
+
+/// Draws the status line.
+pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>) {
+    let (app, theme) = (canvas.app, canvas.theme);
+    let row = edge_row(app, 2);
+    let dot = canvas.symbol(" · ", " | ");
+    let (name, style) = match &app.model {
+        ModelState::Absent => ("no model yet".to_owned(), theme.dim),
+        ModelState::Loading { .. } => ("model loading".to_owned(), theme.dim),
+        ModelState::Failed(_) => ("no model: m picks one".to_owned(), theme.bad),
+        ModelState::Ready(model) => {
+            let threads = if model.device == "cpu" { format!(" {}T", model.threads) } else { String::new() };
+            (format!("{}{dot}{} {}{threads}", model.name, model.device, model.dtype), theme.status)
+        }
+    };
+    let memory = app.memory.map_or_else(String::new, |bytes| format!("{dot}{} MB", bytes / 1_000_000));
+    let speed = app.speed.map_or_else(String::new, |speed| format!("{dot}{speed:.0} tok/s"));
+    let used = canvas.line(1, row.y, row.width / 2 + 8, &[(&name, style), (&memory, theme.dim), (&speed, theme.dim)]);
+    let from = 1 + used + 2;
+    let room = row.width.saturating_sub(from + 1);
+    if let Some((label, share, after)) = job(canvas) {
+        let columns = (text::width(&label) + text::width(&after)) as u16 + share.map_or(0, |_| BAR + 2);
+        let x = row.width.saturating_sub(columns.min(room) + 1);
+        let used = canvas.line(x, row.y, room, &[(&label, theme.status)]);
+        let mut at = x + used + 1;
+        if let Some(share) = share {
+            let place = Rect::new(at, row.y, BAR.min(row.width.saturating_sub(at)), 1);
+            bar::progress(canvas.buf, place, share, theme.bar, theme.bar_rest, canvas.app.look.ascii);
+            at += BAR + 1;
+        }
+        canvas.line(at, row.y, row.width.saturating_sub(at), &[(&after, theme.status)]);
+    }
+}
+
+/// The job at hand: what, how much of it, and in words.
+fn job(canvas: &Canvas<'_>) -> Option<(String, Option<f64>, String)> {
+    let app = canvas.app;
+    let share = |done: u64, total: Option<u64>| total.filter(|total| *total > 0).map(|total| done as f64 / total as f64);
+    let megabytes = |done: u64, total: Option<u64>| match total {
+        Some(total) if total > 0 => format!("{:.0}/{:.0} MB", done as f64 / 1e6, total as f64 / 1e6),
+        _ if done > 0 => format!("{:.0} MB", done as f64 / 1e6),
+        _ => String::new(),
+    };
+    if let (Some(name), DataState::Loading { done, total }) = (&app.opening, &app.data) {
+        return Some((format!("opening {name}"), share(*done, *total), megabytes(*done, *total)));
+    }
+    if let ModelState::Loading { stage, done, total } = &app.model {
+        return Some((stage.clone(), share(*done, *total), megabytes(*done, *total)));
+    }
+    if let Some((done, total)) = app.evaluate.preparing {
+        let share = (total > 0).then(|| done as f64 / total as f64);
+        return Some(("writing prompts".to_owned(), share, format!("{done}/{total}")));
+    }
+    let job = app.jobs.running();
+    let of_run = || {
+        let run = app.run.as_ref().filter(|run| run.is_live())?;
+        let (done, total) = (run.tally.done, run.tally.total);
+        Some(("run".to_owned(), Some(done as f64 / total.max(1) as f64), format!("{done}/{total}")))
+    };
+    match job?.purpose {
+        Purpose::Run => of_run(),
+        Purpose::ProbeHead | Purpose::ProbeRest => {
+            let (done, total) = (app.prompt.probe.done(), app.prompt.probe.rows.len());
+            Some(("probe".to_owned(), Some(done as f64 / total.max(1) as f64), format!("{done}/{total}")))
+        }
+        _ if app.recording => of_run(),
+        purpose => Some((purpose.title().to_owned(), None, String::new())),
+    }
+}

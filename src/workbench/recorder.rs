@@ -1,0 +1,199 @@
+//! The thread that keeps a run: it writes the prompts, appends answers as they come, and ends the run's folder.
+//!
+//! Its commands are done one after another, so that answers are on the disk before the run is said to be over.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::app::effect::Begin;
+use crate::app::message::Message;
+use crate::app::run::{About, Run};
+use crate::engine::{Answer, Cancel, EngineError, Stats};
+use crate::session::folder::{Manifest, Status};
+use crate::session::prepare::Prepared;
+use crate::session::run::{Recording, RunError, Task};
+
+use super::world::Mailbox;
+
+/// Time between two messages of how far the prompts are.
+const TELL: Duration = Duration::from_millis(50);
+
+/// What the recorder is told.
+enum Order {
+    Begin(Box<Begin>, Cancel),
+    Work,
+    Record(Vec<Answer>),
+    End(Result<Stats, EngineError>),
+    Later(Box<dyn FnOnce() + Send>),
+}
+
+/// The recorder's thread. Dropping it waits until everything is written.
+pub struct Recorder {
+    orders: Option<Sender<Order>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Recorder {
+    /// Starts the thread.
+    pub fn start(mailbox: Mailbox) -> std::io::Result<Self> {
+        let (orders, queue) = mpsc::channel();
+        let thread = std::thread::Builder::new().name("recorder".to_owned()).spawn(move || keep(&queue, &mailbox))?;
+        Ok(Self { orders: Some(orders), thread: Some(thread) })
+    }
+
+    fn tell(&self, order: Order) {
+        // The thread lives as long as this.
+        if let Some(orders) = &self.orders {
+            let _ = orders.send(order);
+        }
+    }
+
+    /// Begins a run; the flag stops it while its prompts are written.
+    pub fn begin(&self, begin: Box<Begin>, stop: Cancel) {
+        self.tell(Order::Begin(begin, stop));
+    }
+
+    /// Asks for the work that is left.
+    pub fn work(&self) {
+        self.tell(Order::Work);
+    }
+
+    /// Keeps answers.
+    pub fn record(&self, answers: Vec<Answer>) {
+        self.tell(Order::Record(answers));
+    }
+
+    /// Does something else that is to be done in order, and before the program ends.
+    pub fn later(&self, work: impl FnOnce() + Send + 'static) {
+        self.tell(Order::Later(Box::new(work)));
+    }
+
+    /// Ends the run.
+    pub fn end(&self, end: Result<Stats, EngineError>) {
+        self.tell(Order::End(end));
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.orders = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic of it is in the log.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn keep(queue: &Receiver<Order>, mailbox: &Mailbox) {
+    let mut recording: Option<Recording> = None;
+    while let Ok(order) = queue.recv() {
+        match order {
+            Order::Begin(begin, stop) => match start(*begin, &stop, mailbox) {
+                Ok((begun, run)) => {
+                    recording = Some(begun);
+                    mailbox.send(Message::RunBegun(Ok(Box::new(run))));
+                }
+                Err(error) => mailbox.send(Message::RunBegun(Err(error.to_string()))),
+            },
+            Order::Work => {
+                if let Some(recording) = &recording {
+                    mailbox.send(Message::RunWork(Box::new(recording.work())));
+                }
+            }
+            Order::Record(answers) => {
+                let Some(recording) = &mut recording else { continue };
+                match recording.record(&answers) {
+                    Ok(rows) => {
+                        let (tally, rate) = (recording.tally(), recording.rate());
+                        mailbox.send(Message::Recorded { rows, tally, rate });
+                    }
+                    Err(error) => mailbox.send(Message::RecordFailed(error.to_string())),
+                }
+            }
+            Order::Later(work) => work(),
+            Order::End(end) => {
+                if let Some(recording) = recording.take() {
+                    mailbox.send(Message::RunEnded(finish(recording, end)));
+                }
+            }
+        }
+    }
+    // The program ends: what is answered is kept.
+    if let Some(recording) = recording {
+        recording.stop(&EngineError::Cancelled);
+    }
+}
+
+fn finish(recording: Recording, end: Result<Stats, EngineError>) -> Result<PathBuf, (String, bool)> {
+    let folder = recording.folder().to_owned();
+    match end {
+        Ok(stats) => match recording.finish(stats) {
+            Ok(_) => Ok(folder),
+            Err(error) => Err((error.to_string(), folder.exists())),
+        },
+        Err(error) => {
+            let kept = recording.stop(&error);
+            Err((error.to_string(), kept.is_some()))
+        }
+    }
+}
+
+fn start(begin: Begin, stop: &Cancel, mailbox: &Mailbox) -> Result<(Recording, Run), RunError> {
+    let Begin { prepared, file, runs, split, limit, model, name, resume } = begin;
+    let mut told = Instant::now();
+    let mut progress = |done: usize, total: usize| {
+        if told.elapsed() >= TELL {
+            told = Instant::now();
+            mailbox.send(Message::Preparing { done, total });
+        }
+        !stop.is_cancelled()
+    };
+    let recording = match resume {
+        Some(folder) => {
+            let kept = Manifest::read(&folder)?;
+            let prepared = prepared_for(&kept, Some(&prepared)).map_err(RunError::Prepare)?;
+            let task = Task::new(&prepared, &kept.file, kept.split, kept.limit, &model, &mut progress)?;
+            Recording::resume(task, &folder)?
+        }
+        None => {
+            let task = Task::new(&prepared, &file, split, limit, &model, &mut progress)?.with_name(name);
+            Recording::create(task, &runs)?
+        }
+    };
+    let prepared = Arc::clone(recording.task().prepared());
+    let about = about(recording.folder(), recording.task().manifest(), Some(prepared));
+    let mut run = Run::new(about, Status::Running, recording.answered().to_vec());
+    run.tally = recording.tally();
+    Ok((recording, run))
+}
+
+/// What a run is about, by its manifest.
+pub fn about(path: &Path, manifest: &Manifest, prepared: Option<Arc<Prepared>>) -> About {
+    let folder = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    About {
+        path: path.to_owned(),
+        name: manifest.name.clone().unwrap_or(folder),
+        split: manifest.split,
+        total: manifest.rows,
+        labels: manifest.labels.clone(),
+        prepared,
+        model: manifest.model.name.clone(),
+    }
+}
+
+/// A run's session with its data: that of the session that is open, where it is the same.
+pub fn prepared_for(
+    manifest: &Manifest,
+    near: Option<&Arc<Prepared>>,
+) -> Result<Arc<Prepared>, crate::session::prepare::PrepareError> {
+    let session = manifest.session.clone();
+    match near {
+        Some(near) if near.session.data == session.data && near.session.answer == session.answer => {
+            Ok(Arc::new(near.with_session(session)))
+        }
+        _ => Prepared::open(session, &mut |_, _| true).map(Arc::new),
+    }
+}

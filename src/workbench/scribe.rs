@@ -1,0 +1,151 @@
+//! Rendering for the prompt view: the current row's prompt, the probe's prompts, what they share, what they cost.
+
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+
+use crate::app::sheet::{Problem, RenderRequest, Sheet};
+use crate::engine::ModelInfo;
+use crate::model::tokenizer::Tokenizer;
+use crate::prompt::{ChosenDemos, DemoStrategy, PromptError, PromptSpec, Renderer};
+use crate::session::prepare::Prepared;
+
+/// What decides on the demonstrations, beside the data: strategy, shots, seed, pinned rows; and whose data it is.
+type Key = (DemoStrategy, usize, u32, Vec<usize>, usize);
+
+/// The demonstrations that were chosen last: most edits leave them alone, and choosing can take long.
+#[derive(Default)]
+pub struct Chosen(Mutex<Option<(Key, ChosenDemos)>>);
+
+impl Chosen {
+    fn key(prepared: &Prepared, prompt: &PromptSpec) -> Key {
+        // The data lives as long as the session that is open: its address tells it from another one's.
+        let data = Arc::as_ptr(&prepared.data) as usize;
+        (prompt.demos, prompt.shots, prompt.seed, prompt.pinned.clone(), data)
+    }
+
+    fn get(&self, key: &Key) -> Option<ChosenDemos> {
+        let held = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        held.as_ref().filter(|(known, _)| known == key).map(|(_, chosen)| chosen.clone())
+    }
+
+    fn keep(&self, key: Key, chosen: ChosenDemos) {
+        *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some((key, chosen));
+    }
+}
+
+impl From<PromptError> for Problem {
+    fn from(error: PromptError) -> Self {
+        let place = match &error {
+            PromptError::Template { key: "prompt.template", position: Some(position), .. }
+            | PromptError::UnknownVariable { key: "prompt.template", position, .. } => {
+                Some((position.line, position.column))
+            }
+            _ => None,
+        };
+        Self { message: error.to_string(), place }
+    }
+}
+
+/// Renders what the prompt view shows.
+pub fn render(request: &RenderRequest, chosen: &Chosen) -> Result<Sheet, Problem> {
+    let RenderRequest { prepared, prompt, model, .. } = request;
+    let chat = model.as_ref().and_then(|model| model.chat.clone());
+    // Before the model is there, so is its chat template: the user's turn alone is shown.
+    let without_chat = prompt.chat && model.is_none();
+    let spec = PromptSpec { chat: prompt.chat && !without_chat, ..prompt.clone() };
+    let key = Chosen::key(prepared, prompt);
+    let renderer = Renderer::with_demos(&spec, &*prepared.data, chat, chosen.get(&key))?;
+    chosen.keep(key, renderer.chosen());
+    let mut sheet = Sheet { edit: request.edit, row: request.row, without_chat, ..Sheet::default() };
+    if let Some(row) = request.row {
+        let written = renderer.prompt(row)?;
+        let block = renderer.demos_text(&written)?;
+        sheet.demos_at = place(&written.text, &block);
+        (sheet.text, sheet.demos, sheet.options) = (written.text, written.demos, written.options);
+    }
+    for row in &request.probe {
+        sheet.probe.push(renderer.prompt(*row)?.text);
+    }
+    sheet.duplicates = renderer.duplicates(&request.probe).len();
+    if let Some(model) = model {
+        measure(&mut sheet, request, &renderer, model);
+    }
+    Ok(sheet)
+}
+
+/// Where a block of text stands in a prompt.
+fn place(text: &str, block: &str) -> Option<Range<usize>> {
+    let start = text.find(block).filter(|_| !block.is_empty())?;
+    Some(start..start + block.len())
+}
+
+/// Counts tokens: of the prompt, of what all prompts of the probe share with it, of each demonstration.
+fn measure(sheet: &mut Sheet, request: &RenderRequest, renderer: &Renderer<'_>, model: &ModelInfo) {
+    let tokenizer: &Tokenizer = &model.tokenizer;
+    // A text that cannot be tokenised is told of when it is answered; here it has no length.
+    let encode = |text: &str| tokenizer.encode(text, true).unwrap_or_default();
+    let ids = encode(&sheet.text);
+    sheet.tokens = Some(ids.len());
+    let others = sheet.probe.iter().map(|text| encode(text));
+    let shared = others.map(|other| ids.iter().zip(&other).take_while(|(a, b)| a == b).count()).min();
+    sheet.shared = shared.filter(|shared| *shared > 0).map(|shared| {
+        let prefix = tokenizer.decode(ids.get(..shared).unwrap_or_default(), false);
+        let bytes = prefix.bytes().zip(sheet.text.bytes()).take_while(|(a, b)| a == b).count();
+        (shared, floor_char(&sheet.text, bytes))
+    });
+    for row in sheet.demos.iter().chain(&request.measure).copied() {
+        if let Ok(text) = renderer.demo_text(row) {
+            let tokens = tokenizer.encode(&text, false).map_or(0, |ids| ids.len());
+            sheet.measured.push((row, tokens));
+        }
+    }
+}
+
+/// The last place at or before `at` where a character begins.
+fn floor_char(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+/// The prompt of one row of a run.
+pub fn prompt_of(prepared: &Prepared, row: usize, model: Option<&ModelInfo>) -> Result<String, String> {
+    let chat = model.and_then(|model| model.chat.clone());
+    prepared.renderer(chat).and_then(|renderer| renderer.prompt(row)).map(|prompt| prompt.text).map_err(|e| e.to_string())
+}
+
+/// Demonstrations chosen as `prompt` says, with the locked ones among them: each class has `shots` rows, the locked ones
+/// first of all, in their order; the drawn ones follow in theirs.
+pub fn draw(
+    prepared: &Prepared,
+    prompt: &PromptSpec,
+    locked: &[usize],
+    row: Option<usize>,
+) -> Result<Vec<usize>, String> {
+    let data = &prepared.data;
+    // As many more as are locked may be needed; a class that has not so many gives what it has.
+    let counts = data.label_counts(crate::data::Split::Train);
+    let shots = (prompt.shots + locked.len()).min(counts.iter().copied().min().unwrap_or(0));
+    let spec = PromptSpec { chat: false, shots, ..prompt.clone() };
+    let renderer = Renderer::new(&spec, &**data, None).map_err(|error| error.to_string())?;
+    let drawn = match (renderer.demos(), row) {
+        (Some(demos), _) => demos.to_vec(),
+        (None, Some(row)) => renderer.prompt(row).map_err(|error| error.to_string())?.demos,
+        (None, None) => Vec::new(),
+    };
+    let mut rows = locked.to_vec();
+    let mut left: Vec<usize> = vec![prompt.shots; data.labels().len()];
+    let take = |left: &mut Vec<usize>, row: usize| {
+        let Some(count) = data.gold(row).and_then(|label| left.get_mut(label)) else { return false };
+        let room = *count > 0;
+        *count = count.saturating_sub(1);
+        room
+    };
+    for row in locked {
+        take(&mut left, *row);
+    }
+    for row in drawn {
+        if !locked.contains(&row) && take(&mut left, row) {
+            rows.push(row);
+        }
+    }
+    Ok(rows)
+}

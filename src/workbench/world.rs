@@ -1,0 +1,373 @@
+//! Carrying out effects: engine, disk and background threads. Whatever comes of an effect comes back as a message.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::app::effect::{Effect, Saving};
+use crate::app::jobs::Ticket;
+use crate::app::message::{Message, SaveError};
+use crate::app::sheet::Problem;
+use crate::app::toast::Tone;
+use crate::app::{diff, sift};
+use crate::engine::worker::panic_text;
+use crate::engine::{Backend, Cancel, Engine, EngineError, Event, JobId, Work};
+use crate::model::locate;
+use crate::prompt::most_similar;
+use crate::session::overlay::Overlay;
+use crate::session::timeline::{Timeline, Version};
+use crate::session::{Override, SessionFile, recovery, runs};
+
+use super::recorder::Recorder;
+use super::scribe::{self, Chosen};
+use super::{open, welcome};
+
+/// Rows that a list of similar ones begins with.
+const MOST_SIMILAR: usize = 50;
+
+/// What reaches the loop from other threads.
+pub enum Incoming {
+    /// A message.
+    Message(Message),
+    /// The engine says something; which job it is about is known on the loop's own thread.
+    Event(Event),
+}
+
+/// Where other threads put what they have to say.
+#[derive(Clone)]
+pub struct Mailbox {
+    sender: UnboundedSender<Incoming>,
+    /// Threads that will still say something.
+    pending: Arc<AtomicUsize>,
+}
+
+impl Mailbox {
+    /// Leaves a message. When the program ends nobody reads it any more, and nobody needs to.
+    pub fn send(&self, message: Message) {
+        let _ = self.sender.send(Incoming::Message(message));
+    }
+}
+
+/// What the command line says of the workbench's world.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    /// Keys of the session that are overridden.
+    pub overrides: Vec<Override>,
+    /// Where runs go, instead of beside the session.
+    pub out: Option<PathBuf>,
+}
+
+/// What is kept beside the session that is open.
+#[derive(Default)]
+pub struct Kept {
+    /// Marks on rows.
+    pub overlay: Option<Overlay>,
+    /// Versions of the prompt.
+    pub timeline: Option<Timeline>,
+}
+
+/// Effects that the world leaves to who owns the terminal.
+pub enum Screen {
+    /// Copy a text to the clipboard.
+    Copy(String),
+    /// Edit a text in `$EDITOR`.
+    Edit(String),
+    /// Go back to the shell for a while.
+    Suspend,
+    /// Draw everything anew.
+    Redraw,
+    /// Leave.
+    Quit,
+}
+
+/// Engine, recorder, and whatever else carries effects out.
+pub struct World {
+    // Dropped first: what is answered by then is recorded below.
+    engine: Engine,
+    recorder: Recorder,
+    mailbox: Mailbox,
+    tickets: HashMap<JobId, Ticket>,
+    jobs: HashMap<Ticket, Cancel>,
+    chosen: Arc<Chosen>,
+    kept: Arc<Mutex<Kept>>,
+    opening: Cancel,
+    beginning: Cancel,
+    place: Place,
+}
+
+impl World {
+    /// Starts the engine's thread and the recorder's. What comes back is to be read by the loop.
+    pub fn start(backend: Box<dyn Backend>, place: Place) -> Result<(Self, UnboundedReceiver<Incoming>), EngineError> {
+        let (engine, events) = Engine::start(backend)?;
+        let (sender, receiver) = unbounded_channel();
+        let mailbox = Mailbox { sender: sender.clone(), pending: Arc::default() };
+        let failed = |error: std::io::Error| EngineError::Failed(format!("a thread could not be started: {error}"));
+        std::thread::Builder::new().name("events".to_owned()).spawn(move || forward(&events, &sender)).map_err(failed)?;
+        let recorder = Recorder::start(mailbox.clone()).map_err(failed)?;
+        let world = Self {
+            engine,
+            recorder,
+            mailbox,
+            tickets: HashMap::new(),
+            jobs: HashMap::new(),
+            chosen: Arc::default(),
+            kept: Arc::default(),
+            opening: Cancel::default(),
+            beginning: Cancel::default(),
+            place,
+        };
+        Ok((world, receiver))
+    }
+
+    /// Whether background threads (not the engine, not the recorder) are still at work.
+    pub fn is_busy(&self) -> bool {
+        self.mailbox.pending.load(Ordering::SeqCst) > 0
+    }
+
+    /// The message that something incoming is; none of an event that nobody waits for.
+    pub fn message(&mut self, incoming: Incoming) -> Option<Message> {
+        let event = match incoming {
+            Incoming::Message(message) => return Some(message),
+            Incoming::Event(event) => event,
+        };
+        let ticket = *self.tickets.get(&event.job())?;
+        if event.is_last() {
+            self.tickets.remove(&event.job());
+            self.jobs.remove(&ticket);
+        }
+        Some(Message::Engine { ticket, event })
+    }
+
+    /// Does work on a thread of its own; should it panic, `fallback` says what comes of it instead.
+    fn behind(
+        &self,
+        fallback: impl FnOnce(String) -> Message + Send + 'static,
+        work: impl FnOnce(&Mailbox) -> Message + Send + 'static,
+    ) {
+        let mailbox = self.mailbox.clone();
+        mailbox.pending.fetch_add(1, Ordering::SeqCst);
+        let failed = mailbox.clone();
+        let spawned = std::thread::Builder::new().name("behind".to_owned()).spawn(move || {
+            let done = catch_unwind(AssertUnwindSafe(|| work(&mailbox)));
+            mailbox.send(done.unwrap_or_else(|panic| fallback(format!("a fault in the program: {}", panic_text(&*panic)))));
+            mailbox.pending.fetch_sub(1, Ordering::SeqCst);
+        });
+        if let Err(error) = spawned {
+            failed.pending.fetch_sub(1, Ordering::SeqCst);
+            failed.send(Message::Said(Tone::Bad, format!("a thread could not be started: {error}")));
+        }
+    }
+
+    /// The same for work of which there is only something to be told.
+    fn tell(&self, work: impl FnOnce(&Mailbox) -> Result<String, String> + Send + 'static) {
+        self.behind(|error| Message::Said(Tone::Bad, error), move |mailbox| match work(mailbox) {
+            Ok(text) => Message::Said(Tone::Good, text),
+            Err(text) => Message::Said(Tone::Bad, text),
+        });
+    }
+
+    /// Changes what is kept beside the session, one change after another; failures alone are told.
+    fn keep(&self, change: impl FnOnce(&mut Kept, &Mailbox) -> Result<(), String> + Send + 'static) {
+        let (kept, mailbox) = (Arc::clone(&self.kept), self.mailbox.clone());
+        mailbox.pending.fetch_add(1, Ordering::SeqCst);
+        self.recorder.later(move || {
+            let changed = change(&mut kept.lock().unwrap_or_else(PoisonError::into_inner), &mailbox);
+            if let Err(error) = changed {
+                mailbox.send(Message::Said(Tone::Bad, error));
+            }
+            mailbox.pending.fetch_sub(1, Ordering::SeqCst);
+        });
+    }
+
+    fn submit(&mut self, ticket: Ticket, work: Work) {
+        match self.engine.submit(work) {
+            Ok((job, cancel)) => {
+                self.tickets.insert(job, ticket);
+                self.jobs.insert(ticket, cancel);
+            }
+            Err(error) => self.mailbox.send(Message::Refused { ticket, error: error.to_string() }),
+        }
+    }
+
+    /// Carries an effect out; what belongs to the terminal comes back.
+    pub fn carry(&mut self, effect: Effect) -> Option<Screen> {
+        match effect {
+            Effect::Open(name) => self.open(name),
+            Effect::StopOpening => self.opening.cancel(),
+            Effect::Render(request) => {
+                let chosen = Arc::clone(&self.chosen);
+                let (edit, row) = (request.edit, request.row);
+                let fault = move |message| Message::Rendered { edit, row, sheet: Err(Problem { message, place: None }) };
+                self.behind(fault, move |_| {
+                    let sheet = scribe::render(&request, &chosen).map(Box::new);
+                    Message::Rendered { edit, row, sheet }
+                });
+            }
+            Effect::Similar { prepared, row } => self.behind(
+                |error| Message::Said(Tone::Bad, error),
+                move |_| Message::Similar { row, rows: most_similar(&*prepared.data, row, MOST_SIMILAR) },
+            ),
+            Effect::Draw { prepared, prompt, locked, row } => self.behind(
+                |error| Message::Drawn(Err(error)),
+                move |_| Message::Drawn(scribe::draw(&prepared, &prompt, &locked, row)),
+            ),
+            Effect::Submit { ticket, work } => self.submit(ticket, *work),
+            Effect::Cancel(ticket) => {
+                if let Some(cancel) = self.jobs.get(&ticket) {
+                    cancel.cancel();
+                }
+            }
+            Effect::BeginRun(mut begin) => {
+                self.beginning = Cancel::default();
+                if let Some(out) = &self.place.out {
+                    begin.runs.clone_from(out);
+                }
+                self.recorder.begin(begin, self.beginning.clone());
+            }
+            Effect::StopBeginning => self.beginning.cancel(),
+            Effect::RunWork => self.recorder.work(),
+            Effect::Record(answers) => self.recorder.record(answers),
+            Effect::EndRun(end) => self.recorder.end(end),
+            Effect::Sift(request) => {
+                let revision = request.revision;
+                self.behind(
+                    move |error| Message::Sifted { revision, listed: Err(error) },
+                    move |_| Message::Sifted { revision, listed: sift::sift(&request) },
+                );
+            }
+            Effect::Detail { prepared, row, model } => self.behind(
+                move |error| Message::Detail { row, prompt: Err(error) },
+                move |_| Message::Detail { row, prompt: scribe::prompt_of(&prepared, row, model.as_deref()) },
+            ),
+            Effect::Compare { pair, texts } => self.behind(
+                |error| Message::Said(Tone::Bad, error),
+                move |_| Message::Compared { pair, lines: diff::words(&texts.0, &texts.1) },
+            ),
+            Effect::Copy(text) => return Some(Screen::Copy(text)),
+            Effect::EditExternally(text) => return Some(Screen::Edit(text)),
+            Effect::Suspend => return Some(Screen::Suspend),
+            Effect::Redraw => return Some(Screen::Redraw),
+            Effect::Quit => return Some(Screen::Quit),
+            effect => self.carry_to_disk(effect),
+        }
+        None
+    }
+
+    /// Effects that read and write files.
+    fn carry_to_disk(&mut self, effect: Effect) {
+        match effect {
+            Effect::ListRuns(file) => {
+                let out = self.place.out.clone();
+                self.behind(
+                    |error| Message::Said(Tone::Bad, error),
+                    move |_| Message::Runs(open::list_runs(&file, out.as_deref())),
+                );
+            }
+            Effect::LoadRun { path, near, beside } => {
+                let failed = path.clone();
+                self.behind(
+                    move |error| Message::RunLoaded { path: failed, run: Err(error), beside },
+                    move |_| {
+                        let run = open::load_run(&path, near.as_ref()).map(Box::new);
+                        Message::RunLoaded { path, run, beside }
+                    },
+                );
+            }
+            Effect::RenameRun(path, name) => self.change_runs(move || {
+                runs::rename(&path, &name).map_err(|error| error.to_string())?;
+                Ok("the run is renamed".to_owned())
+            }),
+            Effect::DeleteRun(path) => self.change_runs(move || {
+                runs::delete(&path).map_err(|error| error.to_string())?;
+                Ok("the run is deleted".to_owned())
+            }),
+            Effect::ExportRun(path, format) => self.tell(move |_| open::export_run(&path, format)),
+            Effect::ListModels => self.behind(
+                |error| Message::Models(Err(error)),
+                |_| Message::Models(locate::cached().map_err(|error| error.to_string())),
+            ),
+            Effect::ListSessions(near) => self.behind(
+                |error| Message::Said(Tone::Bad, error),
+                move |_| Message::Sessions(SessionFile::list(near.as_deref())),
+            ),
+            Effect::Save(saving) => self.behind(
+                |error| Message::Saved(Err(SaveError::Other(error))),
+                move |_| Message::Saved(save(&saving).map(Box::new)),
+            ),
+            Effect::Recovery { file, sessions } => self.recorder.later(move || {
+                let kept = match sessions {
+                    None => recovery::remove(&file).map_err(|error| error.to_string()),
+                    Some(sessions) => file
+                        .updated(&sessions.0, &sessions.1)
+                        .and_then(|text| recovery::write(&file, &text).map(|_| ()))
+                        .map_err(|error| error.to_string()),
+                };
+                if let Err(error) = kept {
+                    tracing::warn!(error, "unsaved work was not kept");
+                }
+            }),
+            Effect::Version { edit, version } => self.keep(move |kept, mailbox| {
+                let Some(timeline) = &mut kept.timeline else { return Ok(()) };
+                let Version { prompt, accepted, probe, note, .. } = *version;
+                let number = timeline.append(prompt, accepted, probe, note).map_err(|error| error.to_string())?;
+                if let Some(version) = timeline.get(number).cloned() {
+                    mailbox.send(Message::Versioned { edit, version: Box::new(version) });
+                }
+                Ok(())
+            }),
+            Effect::AcceptVersion(number) => self.keep(move |kept, _| {
+                let accepted = kept.timeline.as_mut().map(|timeline| timeline.accept(number));
+                accepted.unwrap_or(Ok(())).map_err(|error| error.to_string())
+            }),
+            Effect::Mark(row, mark) => self.keep(move |kept, _| {
+                let set = kept.overlay.as_mut().map(|overlay| overlay.set(row, mark));
+                set.unwrap_or(Ok(())).map_err(|error| error.to_string())
+            }),
+            Effect::Welcomed => welcome::remember(),
+            // The others are carried out by `carry`.
+            _ => {}
+        }
+    }
+
+    /// Changes the folders of runs, then lists them again.
+    fn change_runs(&self, work: impl FnOnce() -> Result<String, String> + Send + 'static) {
+        self.tell(move |mailbox| {
+            let done = work();
+            mailbox.send(Message::RunsChanged);
+            done
+        });
+    }
+
+    fn open(&mut self, name: String) {
+        // What was being opened before is not wanted any more.
+        self.opening.cancel();
+        self.opening = Cancel::default();
+        let stop = self.opening.clone();
+        let (kept, place) = (Arc::clone(&self.kept), self.place.clone());
+        self.behind(Message::OpenFailed, move |mailbox| open::open(&name, &place, &stop, &kept, mailbox));
+        // The command line's overrides are of the session that it names.
+        self.place.overrides.clear();
+    }
+}
+
+/// Hands the engine's events on, until either end is gone.
+fn forward(events: &Receiver<Event>, sender: &UnboundedSender<Incoming>) {
+    while let Ok(event) = events.recv() {
+        if sender.send(Incoming::Event(event)).is_err() {
+            return;
+        }
+    }
+}
+
+/// Writes the session's file.
+fn save(saving: &Saving) -> Result<SessionFile, SaveError> {
+    let Saving { file, was, now, name, force } = saving;
+    let other = |error: String| SaveError::Other(error);
+    let text = file.updated(was, now).map_err(|error| other(error.to_string()))?;
+    open::save(file, &text, name.as_deref(), *force)
+}
