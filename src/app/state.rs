@@ -306,8 +306,6 @@ pub struct App {
     pub session: Option<SessionState>,
     /// The session that is to be opened, while it is being read.
     pub opening: Option<String>,
-    /// What is wrong with the session that could not be opened.
-    pub open_error: Option<String>,
     /// Its data.
     pub data: DataState,
     /// The model.
@@ -359,7 +357,6 @@ impl App {
             toasts: Toasts::default(),
             session: None,
             opening: None,
-            open_error: None,
             data: DataState::Absent,
             model: ModelState::Absent,
             jobs: Jobs::default(),

@@ -98,9 +98,11 @@ mod tests {
         assert_eq!(sample, probe(&data, Split::Train, 32, 42));
         assert_ne!(sample, probe(&data, Split::Train, 32, 43));
         assert_eq!(sample.len(), 32);
-        assert!(sample.iter().all(|(row, label)| {
-            data.split_of(*row) == Some(Split::Train) && data.gold(*row) == Some(*label)
-        }));
+        assert!(
+            sample
+                .iter()
+                .all(|(row, label)| { data.split_of(*row) == Some(Split::Train) && data.gold(*row) == Some(*label) })
+        );
         let distinct: std::collections::HashSet<_> = sample.iter().map(|(row, _)| row).collect();
         assert_eq!(distinct.len(), 32);
     }

@@ -113,7 +113,7 @@ fn held_back(text: &str, stop: &[String]) -> usize {
 }
 
 /// Continues the prompts `(index, tokens)`, which all begin with the tokens that `shared` holds. `go_on` is asked at every
-/// step; nothing comes back once it has said no.
+/// layer of every step; nothing comes back once it has said no.
 pub fn generate_batch<'a, O: Ops>(
     decoder: &Decoder,
     ops: &O,
@@ -154,10 +154,8 @@ pub fn generate_batch<'a, O: Ops>(
             }
             rows.push(Row::causal(last.to_vec()));
         }
-        if !go_on() {
-            return Ok(None);
-        }
-        let hidden = decoder.forward(ops, &mut Batch { rows: &rows, shared, caches: Some(&mut new_caches) })?;
+        let mut batch = Batch { rows: &rows, shared, caches: Some(&mut new_caches) };
+        let Some(hidden) = decoder.forward_while(ops, &mut batch, go_on)? else { return Ok(None) };
         let logits = decoder.logits(ops, &hidden)?;
         for (draft, logits) in drafts.iter_mut().skip(at).zip(logits.chunks_exact(vocabulary)) {
             draft.step(logits, rules, on_token)?;
@@ -178,12 +176,10 @@ pub fn generate_batch<'a, O: Ops>(
         if active.is_empty() {
             return Ok(Some(drafts));
         }
-        if !go_on() {
-            return Ok(None);
-        }
         let last = |row: &usize| drafts.get(*row).and_then(|draft| draft.tokens.last()).copied().into_iter().collect();
         let rows: Vec<Row> = active.iter().map(|row| Row::causal(last(row))).collect();
-        let hidden = decoder.forward(ops, &mut Batch { rows: &rows, shared, caches: Some(&mut caches) })?;
+        let mut batch = Batch { rows: &rows, shared, caches: Some(&mut caches) };
+        let Some(hidden) = decoder.forward_while(ops, &mut batch, go_on)? else { return Ok(None) };
         let logits = decoder.logits(ops, &hidden)?;
         for (&row, logits) in active.iter().zip(logits.chunks_exact(vocabulary)) {
             if let Some(draft) = drafts.get_mut(row) {

@@ -352,7 +352,9 @@ fn distribution<O: Ops>(
     for piece in ids.chunks(CHUNK) {
         job.check()?;
         let rows = [Row { tokens: piece.to_vec(), tree: Vec::new(), wanted: 0 }];
-        let hidden = decoder.forward(ops, &mut Batch { rows: &rows, shared: &[], caches: Some(&mut caches) })?;
+        let mut batch = Batch { rows: &rows, shared: &[], caches: Some(&mut caches) };
+        let hidden = decoder.forward_while(ops, &mut batch, &mut || !job.is_cancelled())?;
+        let hidden = hidden.ok_or(EngineError::Cancelled)?;
         for first in (0..piece.len()).step_by(64) {
             let places: Vec<usize> = (first..piece.len().min(first + 64)).collect();
             let logits = decoder.logits(ops, &ops.select(&hidden, &places)?)?;

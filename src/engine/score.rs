@@ -49,7 +49,8 @@ impl Trie {
     }
 }
 
-/// Computes keys and values of `tokens` behind what `shared` holds, piece by piece; `go_on` is asked before each.
+/// Computes keys and values of `tokens` behind what `shared` holds, piece by piece; `go_on` is asked before each
+/// layer of each.
 pub fn prefill<O: Ops>(
     decoder: &Decoder,
     ops: &O,
@@ -59,11 +60,11 @@ pub fn prefill<O: Ops>(
 ) -> Result<Option<(usize, O::Cache)>> {
     let mut caches = [(0, O::Cache::default())];
     for piece in tokens.chunks(CHUNK) {
-        if !go_on() {
+        let rows = [Row { tokens: piece.to_vec(), tree: Vec::new(), wanted: piece.len() }];
+        let mut batch = Batch { rows: &rows, shared, caches: Some(&mut caches) };
+        if decoder.forward_while(ops, &mut batch, go_on)?.is_none() {
             return Ok(None);
         }
-        let rows = [Row { tokens: piece.to_vec(), tree: Vec::new(), wanted: piece.len() }];
-        decoder.forward(ops, &mut Batch { rows: &rows, shared, caches: Some(&mut caches) })?;
     }
     let [cache] = caches;
     Ok(Some(cache))
@@ -90,7 +91,8 @@ pub fn score_batch<O: Ops>(
         let Some(cache) = prefill(decoder, ops, shared, first, go_on)? else { return Ok(None) };
         let mut caches = [cache];
         let rows = [Row { tokens: last.to_vec(), tree: trie.nodes.clone(), wanted: last.len() - 1 }];
-        let hidden = decoder.forward(ops, &mut Batch { rows: &rows, shared, caches: Some(&mut caches) })?;
+        let mut batch = Batch { rows: &rows, shared, caches: Some(&mut caches) };
+        let Some(hidden) = decoder.forward_while(ops, &mut batch, go_on)? else { return Ok(None) };
         return read_labels(decoder, ops, &hidden, &tries).map(Some);
     }
     let rows: Vec<Row> = items
@@ -98,7 +100,8 @@ pub fn score_batch<O: Ops>(
         .zip(&tries)
         .map(|(item, trie)| Row { tree: trie.nodes.clone(), ..Row::causal(own(item)) })
         .collect();
-    let hidden = decoder.forward(ops, &mut Batch { rows: &rows, shared, caches: None })?;
+    let mut batch = Batch { rows: &rows, shared, caches: None };
+    let Some(hidden) = decoder.forward_while(ops, &mut batch, go_on)? else { return Ok(None) };
     read_labels(decoder, ops, &hidden, &tries).map(Some)
 }
 

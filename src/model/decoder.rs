@@ -109,6 +109,20 @@ impl Decoder {
     /// Runs the new tokens of a batch and gives the normalised hidden states of the wanted ones, one row for each of
     /// [`Batch::queries`]. Caches of rows, where the batch has them, grow by the new tokens.
     pub fn forward<O: Ops>(&self, ops: &O, batch: &mut Batch<'_, O::Cache>) -> Result<O::Mat> {
+        match self.forward_while(ops, batch, &mut || true)? {
+            Some(hidden) => Ok(hidden),
+            None => candle_core::bail!("a forward pass that goes on was stopped"),
+        }
+    }
+
+    /// The same as long as `go_on` says so, which is asked before each layer; none once it has said no. The caches are
+    /// half filled then and of no use.
+    pub fn forward_while<O: Ops>(
+        &self,
+        ops: &O,
+        batch: &mut Batch<'_, O::Cache>,
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<O::Mat>> {
         let config = &self.config;
         let heads = Heads { query: config.heads, kv: config.kv_heads, dim: config.head_dim };
         let queries = batch.queries();
@@ -120,6 +134,9 @@ impl Decoder {
         let every: Vec<_> = batch.rows.iter().map(|row| super::kv::Row { wanted: 0, ..row.clone() }).collect();
         let mut x = ops.embed(&self.embeddings, &batch.ids())?;
         for (index, layer) in self.layers.iter().enumerate() {
+            if !go_on() {
+                return Ok(None);
+            }
             let last = index + 1 == self.layers.len();
             let normed = ops.rms_norm(&x, &layer.input_norm, config.rms_norm_eps)?;
             let mut k = ops.linear(&normed, &layer.k)?;
@@ -157,7 +174,7 @@ impl Decoder {
                 *len += row.len();
             }
         }
-        ops.rms_norm(&x, &self.norm, config.rms_norm_eps)
+        ops.rms_norm(&x, &self.norm, config.rms_norm_eps).map(Some)
     }
 
     /// Logits over the vocabulary, `[rows, vocabulary]`, of hidden states as [`Self::forward`] gives them.

@@ -21,8 +21,8 @@ use serde::{Deserialize, Serialize};
 
 pub use answer::{AnswerRule, AnswerSpec, Answers};
 pub use chat::{ChatTemplate, Message};
-pub use error::PromptError;
 pub use demos::most_similar;
+pub use error::PromptError;
 pub use render::{ChosenDemos, Prompt, Renderer};
 pub use rows::Rows;
 

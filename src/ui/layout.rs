@@ -61,7 +61,8 @@ fn pane(pane: Pane, outer: Rect) -> PaneArea {
 /// One column: the focused pane as large as can be, the others a line each.
 fn narrow(app: &App, body: Rect) -> Vec<PaneArea> {
     let (panes, focused) = (app.panes(), app.pane());
-    let constraints = panes.iter().map(|pane| if *pane == focused { Constraint::Min(3) } else { Constraint::Length(1) });
+    let constraints =
+        panes.iter().map(|pane| if *pane == focused { Constraint::Min(3) } else { Constraint::Length(1) });
     let places = Layout::vertical(constraints).split(body);
     let place = |(name, outer): (&Pane, &Rect)| match *name == focused {
         true => pane(*name, *outer),
@@ -78,12 +79,9 @@ fn wide(app: &App, body: Rect) -> Vec<PaneArea> {
             let [left, right] = columns(44);
             let system = if app.spec().is_some_and(|prompt| prompt.chat) { 5.max(body.height / 6) } else { 0 };
             let demos = (body.height * 2 / 5).clamp(7, 16);
-            let [system_at, template, demos] = Layout::vertical([
-                Constraint::Length(system),
-                Constraint::Min(5),
-                Constraint::Length(demos),
-            ])
-            .areas(left);
+            let [system_at, template, demos] =
+                Layout::vertical([Constraint::Length(system), Constraint::Min(5), Constraint::Length(demos)])
+                    .areas(left);
             let answer = answer::height(app).min(body.height / 2);
             let [row, answer, probe] =
                 Layout::vertical([Constraint::Min(5), Constraint::Length(answer), Constraint::Length(4)]).areas(right);
@@ -163,7 +161,8 @@ fn arrange_window(app: &mut App) {
         Window::Flips { .. } => centred(app, columns.saturating_sub(8).min(130), rows * 3 / 4),
     };
     let inner = frame::inner(outer);
-    let below = |skip: u16| Rect { y: inner.y + skip.min(inner.height), height: inner.height.saturating_sub(skip), ..inner };
+    let below =
+        |skip: u16| Rect { y: inner.y + skip.min(inner.height), height: inner.height.saturating_sub(skip), ..inner };
     let list = match window {
         // What is typed stands in the first line, a rule below it.
         Window::Picker(_) => Some(below(2)),

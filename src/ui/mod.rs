@@ -59,13 +59,14 @@ impl Canvas<'_> {
         self.buf.set_style(rect, style);
     }
 
-    fn pane_style(&self) -> PaneStyle {
-        PaneStyle { border: self.theme.border, border_focused: self.theme.border_focused, title: self.theme.title }
+    fn pane_style(&self, focused: bool) -> PaneStyle {
+        let title = if focused { self.theme.title_focused } else { self.theme.title };
+        PaneStyle { border: self.theme.border, border_focused: self.theme.border_focused, title }
     }
 
     /// Draws a frame.
     pub fn frame(&mut self, outer: Rect, pane: &frame::Pane<'_>) -> Rect {
-        let style = self.pane_style();
+        let style = self.pane_style(pane.focused);
         pane.draw(self.buf, outer, &style)
     }
 
@@ -127,4 +128,3 @@ pub(crate) fn share(value: f64) -> String {
     let text = format!("{value:.2}");
     text.strip_prefix('0').map_or(text.clone(), str::to_owned)
 }
-

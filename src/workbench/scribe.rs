@@ -109,7 +109,11 @@ fn floor_char(text: &str, at: usize) -> usize {
 /// The prompt of one row of a run.
 pub fn prompt_of(prepared: &Prepared, row: usize, model: Option<&ModelInfo>) -> Result<String, String> {
     let chat = model.and_then(|model| model.chat.clone());
-    prepared.renderer(chat).and_then(|renderer| renderer.prompt(row)).map(|prompt| prompt.text).map_err(|e| e.to_string())
+    prepared
+        .renderer(chat)
+        .and_then(|renderer| renderer.prompt(row))
+        .map(|prompt| prompt.text)
+        .map_err(|e| e.to_string())
 }
 
 /// Demonstrations chosen as `prompt` says, with the locked ones among them: each class has `shots` rows, the locked ones

@@ -104,12 +104,7 @@ pub struct Stage {
 
 impl Stage {
     /// A workbench that opens `session` and asks for its first frame.
-    pub fn new(
-        session: &str,
-        place: Place,
-        config: Config,
-        backend: Box<dyn Backend>,
-    ) -> Result<Self, WorkbenchError> {
+    pub fn new(session: &str, place: Place, config: Config, backend: Box<dyn Backend>) -> Result<Self, WorkbenchError> {
         let (bench, incoming) = Bench::new(session, place, config, backend, now())?;
         let mut frames = Frames::new();
         frames.request(Urgency::Now, now());

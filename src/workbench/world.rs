@@ -107,7 +107,10 @@ impl World {
         let (sender, receiver) = unbounded_channel();
         let mailbox = Mailbox { sender: sender.clone(), pending: Arc::default() };
         let failed = |error: std::io::Error| EngineError::Failed(format!("a thread could not be started: {error}"));
-        std::thread::Builder::new().name("events".to_owned()).spawn(move || forward(&events, &sender)).map_err(failed)?;
+        std::thread::Builder::new()
+            .name("events".to_owned())
+            .spawn(move || forward(&events, &sender))
+            .map_err(failed)?;
         let recorder = Recorder::start(mailbox.clone()).map_err(failed)?;
         let world = Self {
             engine,
@@ -154,7 +157,9 @@ impl World {
         let failed = mailbox.clone();
         let spawned = std::thread::Builder::new().name("behind".to_owned()).spawn(move || {
             let done = catch_unwind(AssertUnwindSafe(|| work(&mailbox)));
-            mailbox.send(done.unwrap_or_else(|panic| fallback(format!("a fault in the program: {}", panic_text(&*panic)))));
+            mailbox.send(
+                done.unwrap_or_else(|panic| fallback(format!("a fault in the program: {}", panic_text(&*panic)))),
+            );
             mailbox.pending.fetch_sub(1, Ordering::SeqCst);
         });
         if let Err(error) = spawned {
@@ -165,10 +170,13 @@ impl World {
 
     /// The same for work of which there is only something to be told.
     fn tell(&self, work: impl FnOnce(&Mailbox) -> Result<String, String> + Send + 'static) {
-        self.behind(|error| Message::Said(Tone::Bad, error), move |mailbox| match work(mailbox) {
-            Ok(text) => Message::Said(Tone::Good, text),
-            Err(text) => Message::Said(Tone::Bad, text),
-        });
+        self.behind(
+            |error| Message::Said(Tone::Bad, error),
+            move |mailbox| match work(mailbox) {
+                Ok(text) => Message::Said(Tone::Good, text),
+                Err(text) => Message::Said(Tone::Bad, text),
+            },
+        );
     }
 
     /// Changes what is kept beside the session, one change after another; failures alone are told.
@@ -202,7 +210,8 @@ impl World {
             Effect::Render(request) => {
                 let chosen = Arc::clone(&self.chosen);
                 let (edit, row) = (request.edit, request.row);
-                let fault = move |message| Message::Rendered { edit, row, sheet: Err(Problem { message, place: None }) };
+                let fault =
+                    move |message| Message::Rendered { edit, row, sheet: Err(Problem { message, place: None }) };
                 self.behind(fault, move |_| {
                     let sheet = scribe::render(&request, &chosen).map(Box::new);
                     Message::Rendered { edit, row, sheet }
@@ -222,11 +231,8 @@ impl World {
                     cancel.cancel();
                 }
             }
-            Effect::BeginRun(mut begin) => {
+            Effect::BeginRun(begin) => {
                 self.beginning = Cancel::default();
-                if let Some(out) = &self.place.out {
-                    begin.runs.clone_from(out);
-                }
                 self.recorder.begin(begin, self.beginning.clone());
             }
             Effect::StopBeginning => self.beginning.cancel(),

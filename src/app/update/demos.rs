@@ -9,9 +9,6 @@ use crate::app::window::Purpose;
 use crate::data::Split;
 use crate::prompt::{DemoStrategy, PromptSpec};
 
-/// Rows that a list of similar ones begins with.
-pub const MOST_SIMILAR: usize = 50;
-
 impl App {
     /// Actions in the list of demonstrations.
     pub(super) fn act_in_demos(&mut self, action: Action, fx: &mut Effects) {
@@ -112,7 +109,9 @@ impl App {
         if text.contains("demos") {
             return;
         }
-        let at = text.find("{{ text }}").map_or(0, |at| text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |line| line + 1));
+        let at = text
+            .find("{{ text }}")
+            .map_or(0, |at| text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |line| line + 1));
         let (before, after) = text.split_at(at);
         let changed = format!("{before}{{{{ demos }}}}\n{after}");
         self.prompt.template.set_text(&changed);
@@ -257,8 +256,7 @@ impl App {
     pub(super) fn fill_demos(&mut self) {
         let Some(prepared) = self.prepared().cloned() else { return };
         let data = &prepared.data;
-        let words: Vec<String> =
-            self.prompt.demos.filter.text().split_whitespace().map(str::to_lowercase).collect();
+        let words: Vec<String> = self.prompt.demos.filter.text().split_whitespace().map(str::to_lowercase).collect();
         self.prompt.demos.fill(data.split(Split::Train), |row| {
             data.gold(row).is_some() && {
                 // The raw text is looked at: cleaning thousands of texts takes longer than a frame.

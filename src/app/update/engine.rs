@@ -56,7 +56,15 @@ impl App {
         };
         let generate = |prompts, rows, stream| {
             let generation = session.now.generation();
-            Work::Generate(GenerateRequest { prompts, generation, rows, done: Vec::new(), batch_size, truncate, stream })
+            Work::Generate(GenerateRequest {
+                prompts,
+                generation,
+                rows,
+                done: Vec::new(),
+                batch_size,
+                truncate,
+                stream,
+            })
         };
         let row = self.row();
         match purpose {

@@ -208,6 +208,10 @@ impl App {
         if std::mem::take(&mut self.prompt.typing) && self.view == View::Prompt {
             return;
         }
+        if self.view == View::Rows && self.pane() == Pane::Detail {
+            self.focus.insert(View::Rows, Pane::Rows);
+            return;
+        }
         if self.view == View::Rows && self.clear_filter() {
             return;
         }
@@ -236,7 +240,7 @@ impl App {
 
     /// Cancels what the engine does or a run that is being prepared; false if there is nothing.
     fn cancel_job(&mut self, fx: &mut Effects) -> bool {
-        if self.opening.is_some() && matches!(self.data, crate::app::state::DataState::Loading { .. }) {
+        if self.opening.is_some() {
             fx.push(Effect::StopOpening);
             return true;
         }

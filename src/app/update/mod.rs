@@ -46,7 +46,10 @@ impl App {
             Message::Time => self.time(fx),
             Message::Terminate => self.leave(fx),
             Message::SessionRead(read) => self.session_read(*read, fx),
-            Message::Fetching { done, total } => self.data = DataState::Loading { done, total },
+            Message::Fetching { done, total } if self.opening.is_some() => {
+                self.data = DataState::Loading { done, total };
+            }
+            Message::Fetching { .. } => {}
             Message::Opened(opened) => self.opened(*opened, fx),
             Message::OpenFailed(error) => self.open_failed(error),
             Message::Rendered { edit, row, sheet } => self.rendered(edit, row, sheet.map(|sheet| *sheet), fx),

@@ -181,13 +181,7 @@ impl App {
     }
 
     /// The prompt was rendered, or could not be.
-    pub(super) fn rendered(
-        &mut self,
-        edit: u64,
-        row: Option<usize>,
-        sheet: Result<Sheet, Problem>,
-        fx: &mut Effects,
-    ) {
+    pub(super) fn rendered(&mut self, edit: u64, row: Option<usize>, sheet: Result<Sheet, Problem>, fx: &mut Effects) {
         let next = self.prompt.rendering.done();
         fx.extend(next.map(|request| Effect::Render(Box::new(request))));
         let with_model = self.prompt.asked.as_ref().is_some_and(|((_, _, model), _)| *model);
@@ -217,7 +211,10 @@ impl App {
     /// Whether the rendered sheet is that of the prompt and the row on the screen.
     pub(super) fn sheet_now(&self) -> Option<&Arc<Sheet>> {
         let sheet = self.prompt.sheet.as_ref()?;
-        (sheet.edit == self.prompt.edit && sheet.row == self.row() && !sheet.without_chat && self.prompt.problem.is_none())
-            .then_some(sheet)
+        (sheet.edit == self.prompt.edit
+            && sheet.row == self.row()
+            && !sheet.without_chat
+            && self.prompt.problem.is_none())
+        .then_some(sheet)
     }
 }

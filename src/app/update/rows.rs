@@ -28,7 +28,8 @@ impl App {
         };
         if let Some(by) = by {
             if in_detail {
-                self.rows.scroll = if by == isize::MAX { self.rows.scroll } else { self.rows.scroll.saturating_add_signed(by) };
+                self.rows.scroll =
+                    if by == isize::MAX { self.rows.scroll } else { self.rows.scroll.saturating_add_signed(by) };
             } else {
                 self.rows.selected = moved(self.rows.selected, by, self.rows.listed.len());
             }
@@ -42,7 +43,12 @@ impl App {
             Action::Show => filter.show = filter.show.next(self.runs.beside.is_some()),
             Action::Find => {
                 let query = filter.query.clone();
-                self.ask(Purpose::FilterRows, "Filter", &query, "words that are all in the text, or /a regular expression/");
+                self.ask(
+                    Purpose::FilterRows,
+                    "Filter",
+                    &query,
+                    "words that are all in the text, or /a regular expression/",
+                );
             }
             Action::Open if in_detail => self.go(View::Rows, Pane::Rows),
             Action::Open => self.go(View::Rows, Pane::Detail),
@@ -57,11 +63,21 @@ impl App {
             }
             Action::Tag => {
                 let tag = self.marks.get(&row).and_then(|mark| mark.tag.clone()).unwrap_or_default();
-                self.ask(Purpose::Tag(row), format!("Tag of row {row}"), &tag, "a word of your own, as sarcasm; empty removes it");
+                self.ask(
+                    Purpose::Tag(row),
+                    format!("Tag of row {row}"),
+                    &tag,
+                    "a word of your own, as sarcasm; empty removes it",
+                );
             }
             Action::Note => {
                 let note = self.marks.get(&row).and_then(|mark| mark.note.clone()).unwrap_or_default();
-                self.ask(Purpose::Note(row), format!("Note on row {row}"), &note, "kept beside the session, never in the data");
+                self.ask(
+                    Purpose::Note(row),
+                    format!("Note on row {row}"),
+                    &note,
+                    "kept beside the session, never in the data",
+                );
             }
             Action::Doubt => {
                 let doubtful = !self.marks.get(&row).is_some_and(|mark| mark.doubtful);

@@ -24,7 +24,8 @@ impl App {
         if self.evaluate.split == Split::Test && !self.evaluate.test_allowed {
             self.open_window(Window::Question(Question {
                 title: "Look at the test split?".to_owned(),
-                text: "It is for the end: once prompts were chosen by it, it no longer says how good they are.".to_owned(),
+                text: "It is for the end: once prompts were chosen by it, it no longer says how good they are."
+                    .to_owned(),
                 answers: vec![('y', "run it", Answer::RunTest), ('n', "not yet", Answer::No)],
             }));
             return;

@@ -50,7 +50,8 @@ impl App {
         };
         if let Some(by) = by {
             if self.pane() == Pane::Compare {
-                self.runs.scroll = if by == isize::MAX { self.runs.scroll } else { self.runs.scroll.saturating_add_signed(by) };
+                self.runs.scroll =
+                    if by == isize::MAX { self.runs.scroll } else { self.runs.scroll.saturating_add_signed(by) };
             } else {
                 self.runs.selected = moved(self.runs.selected, by, self.runs.entries.len());
                 self.runs.scroll = 0;

@@ -33,16 +33,16 @@ impl App {
 
     /// Opens a session at once.
     pub fn open(&mut self, name: String, fx: &mut Vec<Effect>) {
-        self.forget_recovery(fx);
         self.opening = Some(name.clone());
-        self.open_error = None;
-        self.data = DataState::Loading { done: 0, total: None };
         fx.push(Effect::Open(name));
     }
 
     /// The session's file was read; its model can be loaded while its data is.
     pub(super) fn session_read(&mut self, read: SessionRead, fx: &mut Effects) {
         let SessionRead { file, session, runs, recovered, versions } = read;
+        // What was not saved of the session before was asked about.
+        self.forget_recovery(fx);
+        self.data = DataState::Loading { done: 0, total: None };
         fx.extend(self.jobs.cancel().map(Effect::Cancel));
         let same_model = self.session.as_ref().is_some_and(|old| old.now.model == session.model);
         self.prompt = PromptState { edit: self.prompt.edit + 1, ..PromptState::default() };
@@ -54,8 +54,7 @@ impl App {
         self.runs = RunsState::default();
         self.run = None;
         self.marks.clear();
-        self.session =
-            Some(SessionState { file, saved: session.clone(), now: session, runs, touched: false });
+        self.session = Some(SessionState { file, saved: session.clone(), now: session, runs, touched: false });
         if !(same_model && matches!(self.model, ModelState::Ready(_))) {
             self.load_model();
         }
@@ -90,8 +89,10 @@ impl App {
 
     pub(super) fn open_failed(&mut self, error: String) {
         self.opening = None;
-        self.data = DataState::Failed(error.clone());
-        self.open_error = Some(error.clone());
+        // A file that cannot be read leaves the session that is open as it is.
+        if self.prepared().is_none() {
+            self.data = DataState::Failed(error.clone());
+        }
         self.complain(error);
     }
 
@@ -136,7 +137,10 @@ impl App {
             Ok(file) => {
                 let Some(session) = &mut self.session else { return };
                 let place = file.name.clone();
-                session.runs = file.runs().to_owned();
+                // Where the command line says that runs go, they go on going there.
+                if session.runs == session.file.runs() {
+                    session.runs = file.runs().to_owned();
+                }
                 session.file = file;
                 session.saved = session.now.clone();
                 self.say(Tone::Good, format!("saved {place}"));

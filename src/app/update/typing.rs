@@ -2,10 +2,10 @@
 
 use super::Effects;
 use crate::app::action::Action;
-use crate::app::effect::Effect;
 use crate::app::editor::{Editor, EditorCommand};
+use crate::app::effect::Effect;
 use crate::app::state::App;
-use crate::app::view::{Pane, View};
+use crate::app::view::Pane;
 use crate::app::window::{Input, Purpose, Window};
 
 /// The change that an action makes to a text, if it makes one.
@@ -171,8 +171,12 @@ impl App {
     pub(super) fn edited(&mut self, text: Result<Option<String>, String>, fx: &mut Effects) {
         match text {
             Ok(Some(text)) => {
-                if let Some(editor) = self.pane_editor() {
-                    editor.set_text(&text);
+                let Some(editor) = self.pane_editor() else { return };
+                // Editors end a file with a line break; where the text had none, none was meant.
+                let added = !editor.text().ends_with('\n');
+                let text = text.strip_suffix('\n').filter(|_| added).unwrap_or(&text);
+                if editor.text() != text {
+                    editor.set_text(text);
                     self.text_changed(fx);
                 }
             }
@@ -213,10 +217,5 @@ impl App {
             prompt.system = Some(system.to_owned());
         }
         self.prompt_changed(fx);
-    }
-
-    /// Whether the prompt view's text is focused.
-    pub(super) fn in_text(&self) -> bool {
-        self.view == View::Prompt && matches!(self.pane(), Pane::Template | Pane::System)
     }
 }

@@ -34,17 +34,24 @@ fn lines(app: &App) -> Vec<(String, String)> {
 }
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, outer: Rect, scroll: usize) {
-    let inner = super::titled(canvas, outer, "Keys", canvas.symbol("↑ ↓ scroll, Esc closes", "Up, Down: scroll, Esc: close"));
+    let inner =
+        super::titled(canvas, outer, "Keys", canvas.symbol("↑ ↓ scroll, Esc closes", "Up, Down: scroll, Esc: close"));
     let theme = canvas.theme;
     let lines = lines(canvas.app);
     let most = lines.len().saturating_sub(usize::from(inner.height));
-    let keys = lines.iter().filter(|(_, text)| !text.is_empty()).map(|(keys, _)| text::width(keys)).max().unwrap_or(0).min(24);
+    let keys =
+        lines.iter().filter(|(_, text)| !text.is_empty()).map(|(keys, _)| text::width(keys)).max().unwrap_or(0).min(24);
     for ((left, right), y) in lines.iter().skip(scroll.min(most)).zip(inner.y..inner.bottom()) {
         if right.is_empty() {
             canvas.line(inner.x + 1, y, inner.width, &[(left, theme.heading)]);
         } else {
             let left = text::pad(&text::fit(left, keys), keys, text::Align::Right);
-            canvas.line(inner.x + 1, y, inner.width.saturating_sub(1), &[(&left, theme.key), ("  ", Style::new()), (right, theme.text)]);
+            canvas.line(
+                inner.x + 1,
+                y,
+                inner.width.saturating_sub(1),
+                &[(&left, theme.key), ("  ", Style::new()), (right, theme.text)],
+            );
         }
     }
     canvas.scrollbar(outer, scroll.min(most), usize::from(inner.height), lines.len());

@@ -10,7 +10,8 @@ use crate::ui::widgets::text::{self, Align};
 
 pub(super) fn picker(canvas: &mut Canvas<'_>, outer: Rect, picker: &Picker) {
     let theme = canvas.theme;
-    let count = if picker.loading { "looking".to_owned() } else { format!("{}/{}", picker.hits.len(), picker.items.len()) };
+    let count =
+        if picker.loading { "looking".to_owned() } else { format!("{}/{}", picker.hits.len(), picker.items.len()) };
     let inner = super::titled(canvas, outer, &picker.title, &count);
     let prompt = canvas.symbol("› ", "> ");
     let used = canvas.line(inner.x, inner.y, inner.width, &[(prompt, theme.accent)]);
@@ -39,7 +40,8 @@ pub(super) fn picker(canvas: &mut Canvas<'_>, outer: Rect, picker: &Picker) {
         let columns = text::width(&detail) as u16;
         let room = list.width.saturating_sub(columns + 2);
         let mut used = 1;
-        for (at, c) in item.title.chars().enumerate() {
+        let title = text::fit(&item.title, usize::from(room.saturating_sub(1)));
+        for (at, c) in title.chars().enumerate() {
             let style = if matched.contains(&(at as u32)) { theme.matched } else { theme.text };
             let mut buffer = [0; 4];
             used += canvas.line(list.x + used, y, room.saturating_sub(used), &[(c.encode_utf8(&mut buffer), style)]);
@@ -53,7 +55,12 @@ pub(super) fn flips(canvas: &mut Canvas<'_>, outer: Rect, selected: usize, offse
     let (app, theme) = (canvas.app, canvas.theme);
     let probe = &app.prompt.probe;
     let (fixed, broken) = probe.flips();
-    let inner = super::titled(canvas, outer, "Probe rows", &format!("{fixed} fixed, {broken} broken against the accepted version"));
+    let inner = super::titled(
+        canvas,
+        outer,
+        "Probe rows",
+        &format!("{fixed} fixed, {broken} broken against the accepted version"),
+    );
     let list = app.areas.list.map(rect).unwrap_or_default();
     canvas.line(inner.x + 1, inner.y, inner.width, &[("            gold          answer        text", theme.dim)]);
     let order = probe.order();

@@ -12,10 +12,12 @@ const TOKEN: usize = 18;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, outer: Rect, next: &Next) {
     let (theme, ascii) = (canvas.theme, canvas.ascii());
-    let title = next.row.map_or_else(|| "Next token".to_owned(), |row| format!("Next token after the prompt of row {row}"));
+    let title =
+        next.row.map_or_else(|| "Next token".to_owned(), |row| format!("Next token after the prompt of row {row}"));
     let inner = super::titled(canvas, outer, &title, "");
     if let Some(error) = &next.error {
-        for (range, y) in widths::wrap(error, usize::from(inner.width).max(1)).into_iter().zip(inner.y..inner.bottom()) {
+        for (range, y) in widths::wrap(error, usize::from(inner.width).max(1)).into_iter().zip(inner.y..inner.bottom())
+        {
             canvas.line(inner.x, y, inner.width, &[(error.get(range).unwrap_or_default(), theme.bad)]);
         }
         return;

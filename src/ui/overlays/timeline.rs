@@ -22,7 +22,11 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, outer: Rect, selected: usize, offset
     canvas.line(inner.x + 1, inner.y, inner.width, &[("version  kept          accuracy  macro-F1  demos", theme.dim)]);
     let versions = &app.prompt.versions;
     for (from_top, y) in (offset..versions.len()).zip(list.y..list.bottom()) {
-        let Some((place, version)) = versions.len().checked_sub(1 + from_top).and_then(|place| Some((place, versions.get(place)?))) else { break };
+        let Some((place, version)) =
+            versions.len().checked_sub(1 + from_top).and_then(|place| Some((place, versions.get(place)?)))
+        else {
+            break;
+        };
         if place == selected {
             canvas.tint(Rect { y, height: 1, ..list }, theme.cursor_line);
         }
@@ -49,10 +53,16 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, outer: Rect, selected: usize, offset
     canvas.scrollbar(Rect { height: list.height + 2, ..outer }, offset, usize::from(list.height), versions.len());
     let below = Rect { y: list.bottom() + 1, height: inner.bottom().saturating_sub(list.bottom() + 1), ..inner };
     let Some(version) = versions.get(selected) else { return };
-    canvas.line(below.x, below.y.saturating_sub(1), below.width, &[("from the prompt as it is now to this version", theme.dim)]);
-    let lines: Vec<Vec<(String, Style)>> = diff::words_within(app.prompt.template.text(), &version.prompt.template, PATIENCE)
-        .iter()
-        .map(|line| line.iter().map(|piece| styled(canvas, piece)).collect())
-        .collect();
+    canvas.line(
+        below.x,
+        below.y.saturating_sub(1),
+        below.width,
+        &[("from the prompt as it is now to this version", theme.dim)],
+    );
+    let lines: Vec<Vec<(String, Style)>> =
+        diff::words_within(app.prompt.template.text(), &version.prompt.template, PATIENCE)
+            .iter()
+            .map(|line| line.iter().map(|piece| styled(canvas, piece)).collect())
+            .collect();
     draw_wrapped(canvas, below, &lines, 0);
 }

@@ -1,4 +1,4 @@
-//! Short messages in the lower right corner, above the status line.
+//! Short messages in the upper right corner, where no figure stands that somebody is working to move.
 
 use ratatui::layout::Rect;
 
@@ -12,8 +12,8 @@ const WIDEST: u16 = 76;
 pub(super) fn draw(canvas: &mut Canvas<'_>) {
     let (app, theme) = (canvas.app, canvas.theme);
     let (width, height) = app.size;
-    let mut bottom = height.saturating_sub(2);
-    for toast in app.toasts.shown().iter().rev() {
+    let mut top = 1;
+    for toast in app.toasts.shown() {
         let (sign, style) = match toast.tone {
             Tone::Info => (canvas.symbol("• ", "- "), theme.toast_info),
             Tone::Good => (canvas.symbol("✓ ", "+ "), theme.toast_good),
@@ -27,7 +27,9 @@ pub(super) fn draw(canvas: &mut Canvas<'_>) {
             .collect();
         let columns = lines.iter().map(|line| text::width(line)).max().unwrap_or(0) as u16 + 4;
         let rows = lines.len() as u16;
-        let Some(top) = bottom.checked_sub(rows).filter(|top| *top > 0) else { return };
+        if top + rows + 2 > height {
+            return;
+        }
         let area = Rect::new(width.saturating_sub(columns + 1), top, columns, rows);
         super::clear(canvas, area);
         canvas.tint(area, style);
@@ -35,6 +37,6 @@ pub(super) fn draw(canvas: &mut Canvas<'_>) {
             let sign = if index == 0 { sign } else { "  " };
             canvas.line(area.x + 1, area.y + index as u16, columns - 1, &[(sign, style), (line, style)]);
         }
-        bottom = top.saturating_sub(1);
+        top += rows + 1;
     }
 }

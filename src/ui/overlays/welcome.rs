@@ -7,24 +7,37 @@ use crate::ui::Canvas;
 use crate::ui::widgets::text;
 
 fn lines(app: &App) -> Vec<(String, bool)> {
-    let key = |context, action| app.keymap.chord(&[context, Context::Global], action).map_or_else(String::new, |chord| chord.show(app.look.ascii));
+    let key = |context, action| {
+        app.keymap
+            .chord(&[context, Context::Global], action)
+            .map_or_else(String::new, |chord| chord.show(app.look.ascii))
+    };
     let at = |action| key(Context::Global, action);
     vec![
         ("Shotglass classifies text with a language model, live.".to_owned(), true),
         (String::new(), false),
-        ("This is a session: tweets for and against a march, a prompt, a small model that".to_owned(), false),
-        ("is being fetched now (98 MB, once). View 1 shows the prompt on the left and, on".to_owned(), false),
-        ("the right, what the model makes of one tweet and of 32 probe tweets.".to_owned(), false),
+        (
+            "This is a session: tweets for and against a march, a prompt, and a small model, which is fetched once (98 MB). \
+             View 1 shows the prompt on the left; on the right, what the model makes of one tweet, and of 32 probe tweets."
+                .to_owned(),
+            false,
+        ),
         (String::new(), false),
-        (format!("{:>5}  edit the template; the probe is scored again as you type", key(Context::Template, Action::Edit)), false),
+        (format!("{:>5}  edit the template: the probe is scored again as you type", key(Context::Template, Action::Edit)), false),
         (format!("{:>5}  go to the next pane: demos, row, answer, probe", at(Action::NextPane)), false),
         (format!("{:>5}  show another tweet", at(Action::NextRow)), false),
         (format!("{:>5}  classify the whole split: report, confusion matrix, rows", at(Action::RunSplit)), false),
-        (format!("{:>5}  see all keys;  {}  find a command by its name", at(Action::Help), at(Action::Palette)), false),
+        (format!("{:>5}  see all keys    {}  find a command by its name", at(Action::Help), at(Action::Palette)), false),
         (format!("{:>5}  leave", at(Action::Quit)), false),
         (String::new(), false),
-        (format!("Your own data: {} opens another session; a session is one TOML file that names", at(Action::Sessions)), false),
-        ("a CSV, its columns and a prompt. Nothing that you do here changes the data.".to_owned(), false),
+        (
+            format!(
+                "Your own data: a session is one TOML file that names a CSV, its columns and a prompt; {} opens another one. \
+                 Nothing that you do here changes the data.",
+                at(Action::Sessions)
+            ),
+            false,
+        ),
         (String::new(), false),
         ("Any key begins.".to_owned(), true),
     ]

@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::app::sift::probabilities;
 use crate::app::state::ModelState;
 use crate::engine::Temperature;
+use crate::engine::command::Method;
 use crate::ui::widgets::{bar, text};
 use crate::ui::{Canvas, share};
 
@@ -37,8 +38,12 @@ pub(in crate::ui) fn height(app: &App) -> u16 {
 fn labels(app: &App, room: usize) -> Vec<(usize, f64, f64)> {
     let logprobs: Vec<Option<f64>> = app.prompt.answer.logprobs.iter().copied().map(Some).collect();
     let shares = probabilities(&logprobs).unwrap_or_default();
-    let mut all: Vec<(usize, f64, f64)> =
-        shares.into_iter().zip(&app.prompt.answer.logprobs).enumerate().map(|(i, (share, logprob))| (i, share, *logprob)).collect();
+    let mut all: Vec<(usize, f64, f64)> = shares
+        .into_iter()
+        .zip(&app.prompt.answer.logprobs)
+        .enumerate()
+        .map(|(i, (share, logprob))| (i, share, *logprob))
+        .collect();
     if all.len() > room {
         all.sort_by(|a, b| b.1.total_cmp(&a.1));
         all.truncate(room);
@@ -76,7 +81,12 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
     for ((label, probability, logprob), y) in shown.into_iter().zip(below.y..below.bottom()) {
         let style = if stale { theme.stale } else { theme.text };
         let word = text::pad(&text::fit(name(label), widest), widest, text::Align::Left);
-        let used = canvas.line(below.x, y, below.width, &[(&word, if stale { style } else { theme.label(label) }), (" ", style)]);
+        let used = canvas.line(
+            below.x,
+            y,
+            below.width,
+            &[(&word, if stale { style } else { theme.label(label) }), (" ", style)],
+        );
         let mark = match (gold == Some(label), best == Some(label)) {
             (true, true) => canvas.symbol("✓ gold", "+ gold"),
             (true, false) => canvas.symbol("✗ gold", "- gold"),
@@ -123,6 +133,14 @@ fn draw_text(canvas: &mut Canvas<'_>, area: Rect, stale: bool) {
         if app.prompt.probabilities && !token.text.is_empty() {
             put(canvas, &share(f64::from(token.probability)), theme.dim);
         }
+    }
+    // Where the answer is read by a rule, what it was read as.
+    let by_rule = app.session.as_ref().is_some_and(|session| session.now.decode.method == Method::Generate);
+    if let Some(prepared) = app.prepared().filter(|_| by_rule && answer.complete) {
+        let label = prepared.answers.label(&answer.text()).and_then(|label| app.labels().get(label));
+        let unknown = app.session.as_ref().map_or("", |session| session.now.answer.unknown.as_str());
+        let read = format!("  {} {}", canvas.symbol("→", "->"), label.map_or(unknown, String::as_str));
+        put(canvas, &read, theme.accent);
     }
     if !answer.complete && !answer.tokens.is_empty() {
         put(canvas, canvas.app.look.ascii.then_some("_").unwrap_or("▏"), theme.accent);

@@ -44,13 +44,25 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
     let other = other.filter(|other| other.path != entry.path);
     if let Some(other) = other.and_then(|other| other.facts.as_ref().ok()) {
         let change = |name: &str, from: Option<f64>, to: Option<f64>| {
-            from.zip(to).map(|(from, to)| format!("{name} {} {} {} ({:+.3})", share(from), if app.look.ascii { "->" } else { "→" }, share(to), to - from))
+            from.zip(to).map(|(from, to)| {
+                format!(
+                    "{name} {} {} {} ({:+.3})",
+                    share(from),
+                    if app.look.ascii { "->" } else { "→" },
+                    share(to),
+                    to - from
+                )
+            })
         };
         lines.extend(change("accuracy", other.accuracy, facts.accuracy).map(|text| vec![(text, theme.text)]));
         lines.extend(change("macro-F1", other.macro_f1, facts.macro_f1).map(|text| vec![(text, theme.text)]));
     }
     lines.push(Vec::new());
-    let head = if other.is_some() { "from the marked run's prompt to this one's" } else { "from the prompt in view 1 to this run's (Space marks a run instead)" };
+    let head = if other.is_some() {
+        "from the marked run's prompt to this one's"
+    } else {
+        "from the prompt in view 1 to this run's (Space marks a run instead)"
+    };
     lines.push(vec![(head.to_owned(), theme.dim)]);
     let pair_is = |pair: &(std::path::PathBuf, std::path::PathBuf)| pair.1 == entry.path;
     match app.runs.compared.as_ref().filter(|(pair, _)| pair_is(pair)) {
@@ -58,7 +70,9 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
             lines.push(vec![("the same prompt".to_owned(), theme.dim)]);
             lines.extend(diff.iter().map(|line| line.iter().map(|(_, text)| (text.clone(), theme.text)).collect()));
         }
-        Some((_, diff)) => lines.extend(diff.iter().map(|line| line.iter().map(|piece| styled(canvas, piece)).collect())),
+        Some((_, diff)) => {
+            lines.extend(diff.iter().map(|line| line.iter().map(|piece| styled(canvas, piece)).collect()))
+        }
         None => {}
     }
     draw_wrapped(canvas, inner, &lines, app.runs.scroll);

@@ -37,7 +37,11 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, outer: Rect, inner: Rect) {
     let data = &prepared.data;
     let demos = &app.prompt.demos;
     if demos.list.is_empty() {
-        let hint = if demos.filter.text().is_empty() { "no labelled training rows" } else { "no training row has these words" };
+        let hint = if demos.filter.text().is_empty() {
+            "no labelled training rows"
+        } else {
+            "no training row has these words"
+        };
         canvas.line(inner.x, inner.y, inner.width, &[(hint, theme.dim)]);
     }
     let widest = data.labels().iter().map(|label| text::width(label)).max().unwrap_or(0).min(12);
@@ -51,7 +55,13 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, outer: Rect, inner: Rect) {
             let style = if focused { theme.cursor_line } else { theme.cursor_line_away };
             canvas.tint(Rect { y, height: 1, ..inner }, style);
         }
-        let mark = if locked { tick[1] } else if shown { tick[0] } else { " " };
+        let mark = if locked {
+            tick[1]
+        } else if shown {
+            tick[0]
+        } else {
+            " "
+        };
         let label = data.gold(row);
         let word = label.and_then(|label| data.labels().get(label)).map_or("", String::as_str);
         let word = text::pad(&text::fit(word, widest), widest, text::Align::Left);
@@ -62,7 +72,12 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, outer: Rect, inner: Rect) {
             inner.x,
             y,
             inner.width,
-            &[(mark, theme.good), (" ", style), (&word, label.map_or(style, |label| theme.label(label))), ("  ", style)],
+            &[
+                (mark, theme.good),
+                (" ", style),
+                (&word, label.map_or(style, |label| theme.label(label))),
+                ("  ", style),
+            ],
         );
         let room = inner.width.saturating_sub(used + 6);
         canvas.line(inner.x + used, y, room, &[(&text::fit(&data.text(row), usize::from(room)), style)]);

@@ -28,7 +28,9 @@ fn lines(app: &App, theme: &crate::ui::theme::Theme, width: usize) -> Vec<(Strin
     let words = run.about.prepared.as_ref().map(|prepared| prepared.data.text(row.row));
     match &words {
         Some(words) => wrapped(words, theme.text),
-        None => wrapped("the data of this run cannot be read any more, so its texts and prompts are not shown", theme.dim),
+        None => {
+            wrapped("the data of this run cannot be read any more, so its texts and prompts are not shown", theme.dim)
+        }
     }
     wrapped(" ", theme.text);
     let right = row.gold.as_ref().map(|gold| *gold == row.predicted);
@@ -41,7 +43,14 @@ fn lines(app: &App, theme: &crate::ui::theme::Theme, width: usize) -> Vec<(Strin
     wrapped(&format!("gold {gold}, predicted {}", row.predicted), style);
     if let Some(mark) = app.marks.get(&row.row).filter(|mark| !mark.is_empty()) {
         if mark.doubtful {
-            wrapped(if app.look.ascii { "! the gold label is marked as doubtful" } else { "⚑ the gold label is marked as doubtful" }, theme.warn);
+            wrapped(
+                if app.look.ascii {
+                    "! the gold label is marked as doubtful"
+                } else {
+                    "⚑ the gold label is marked as doubtful"
+                },
+                theme.warn,
+            );
         }
         if let Some(tag) = &mark.tag {
             wrapped(&format!("# {tag}"), theme.accent);
@@ -54,7 +63,10 @@ fn lines(app: &App, theme: &crate::ui::theme::Theme, width: usize) -> Vec<(Strin
     if let Some(shares) = shares {
         for ((label, share_of), logprob) in run.about.labels.iter().zip(shares).zip(&row.logprobs) {
             let logprob = logprob.map_or_else(String::new, |logprob| format!("{logprob:>8.3}"));
-            wrapped(&format!("{} {logprob}  {}", share(share_of), text::fit(label, width.saturating_sub(16))), theme.text);
+            wrapped(
+                &format!("{} {logprob}  {}", share(share_of), text::fit(label, width.saturating_sub(16))),
+                theme.text,
+            );
         }
     }
     if let Some(margin) = row.margin {

@@ -15,7 +15,7 @@ fn actions(app: &App) -> Vec<Action> {
         Some(Window::Input(_)) => return vec![Enter, Back],
         Some(Window::Timeline { .. } | Window::Flips { .. }) => return vec![Open, Up, Down, Back],
         Some(_) => return vec![Up, Down, Back],
-        None if app.is_typing() => return vec![Back, Undo, Redo, Find, EditExternally, RunSplit, NextPane, Help],
+        None if app.is_typing() => return vec![Back, Undo, Redo, Find, EditExternally, RunSplit, NextPane],
         None => {}
     }
     let own: &[Action] = match app.pane() {
@@ -45,10 +45,8 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>) {
     let contexts = app.contexts();
     let key = |action: Action| app.keymap.chord(&contexts, action).map(|chord| chord.show(ascii));
     // Help and palette always have their place at the right.
-    let always: Vec<(String, &str)> = [Action::Help, Action::Palette]
-        .into_iter()
-        .filter_map(|action| Some((key(action)?, action.short())))
-        .collect();
+    let always: Vec<(String, &str)> =
+        [Action::Help, Action::Palette].into_iter().filter_map(|action| Some((key(action)?, action.short()))).collect();
     let columns = |(key, label): &(String, &str)| (text::width(key) + 1 + text::width(label) + 2) as u16;
     let right: u16 = always.iter().map(columns).sum();
     let mut x = row.width.saturating_sub(right);
@@ -60,7 +58,12 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>) {
         let mut x = 1;
         for (key, label, _) in &question.answers {
             let key = key.to_string();
-            x += canvas.line(x, row.y, end.saturating_sub(x), &[(&key, theme.key), (" ", theme.text), (label, theme.key_label)]) + 2;
+            x += canvas.line(
+                x,
+                row.y,
+                end.saturating_sub(x),
+                &[(&key, theme.key), (" ", theme.text), (label, theme.key_label)],
+            ) + 2;
         }
         return;
     }

@@ -14,8 +14,13 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>) {
     let dirty = app.session.as_ref().is_some_and(SessionState::is_dirty);
     let mark = if dirty { canvas.symbol(" ●", " *") } else { "" };
     let version = app.prompt.version.map_or_else(String::new, |version| format!("  v{version}"));
-    let pieces =
-        [("shotglass", theme.heading), ("  ", theme.text), (name.as_str(), theme.title), (mark, theme.warn), (&version, theme.dim)];
+    let pieces = [
+        ("shotglass", theme.heading),
+        ("  ", theme.text),
+        (name.as_str(), theme.title),
+        (mark, theme.warn),
+        (&version, theme.dim),
+    ];
     canvas.line(1, row.y, tabs.saturating_sub(2), &pieces);
     for (view, at) in &app.areas.tabs {
         let style = if *view == app.view { theme.tab_current } else { theme.tab };

@@ -15,7 +15,8 @@ pub(super) fn titles(app: &App) -> Titles {
     let Some(run) = &app.run else { return Titles::new("Confusion matrix", "") };
     let (gold, predicted) = app.evaluate.cell;
     let count = run.confusion.count(gold, predicted);
-    let key = app.keymap.chord(&app.contexts(), Action::Open).map_or_else(String::new, |chord| chord.show(app.look.ascii));
+    let key =
+        app.keymap.chord(&app.contexts(), Action::Open).map_or_else(String::new, |chord| chord.show(app.look.ascii));
     let mut titles = Titles::new("Confusion matrix", "");
     if is_focused(app, Pane::Matrix) {
         titles.bottom = format!("{count} rows, {key} opens them");
@@ -26,9 +27,8 @@ pub(super) fn titles(app: &App) -> Titles {
 fn layout(app: &App, inner: Rect) -> Option<MatrixLayout> {
     let run = app.run.as_ref()?;
     let labels = run.matrix_labels();
-    (!labels.is_empty()).then(|| {
-        MatrixLayout::new(&labels, run.tally.total as u64, inner.width, inner.height, Some(app.evaluate.cell))
-    })
+    (!labels.is_empty())
+        .then(|| MatrixLayout::new(&labels, run.tally.total as u64, inner.width, inner.height, Some(app.evaluate.cell)))
 }
 
 /// Columns that the matrix would like to have, with its border.

@@ -67,8 +67,14 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, at: &PaneArea) {
     }
     let focused = is_focused(canvas.app, at.pane);
     let ascii = canvas.ascii();
-    let frame =
-        frame::Pane { title: &titles.left, right: &titles.right, bottom: "", bottom_right: &titles.bottom, focused, ascii };
+    let frame = frame::Pane {
+        title: &titles.left,
+        right: &titles.right,
+        bottom: "",
+        bottom_right: &titles.bottom,
+        focused,
+        ascii,
+    };
     let inner = canvas.frame(rect(at.outer), &frame);
     match at.pane {
         Pane::Template | Pane::System => template::draw(canvas, at.pane, inner),
@@ -90,13 +96,19 @@ fn fold(canvas: &mut Canvas<'_>, at: &PaneArea, titles: &Titles) {
     let line: Rect = rect(at.outer);
     let theme = canvas.theme;
     let (arrow, gap) = (canvas.symbol("▸ ", "> "), "  ");
-    let used = canvas.line(line.x + 1, line.y, line.width.saturating_sub(2), &[(arrow, theme.dim), (&titles.left, theme.title)]);
+    let used = canvas.line(
+        line.x + 1,
+        line.y,
+        line.width.saturating_sub(2),
+        &[(arrow, theme.dim), (&titles.left, theme.title)],
+    );
     let rest = Rect { x: line.x + 1 + used, width: line.width.saturating_sub(2 + used), ..line };
     match at.pane {
         Pane::Answer => answer::summary(canvas, rest),
         Pane::Probe => probe::summary(canvas, rest),
         Pane::Template | Pane::System => {
-            let editor = if at.pane == Pane::Template { &canvas.app.prompt.template } else { &canvas.app.prompt.system };
+            let editor =
+                if at.pane == Pane::Template { &canvas.app.prompt.template } else { &canvas.app.prompt.system };
             let text = editor.text().trim().to_owned();
             canvas.line(rest.x, rest.y, rest.width, &[(gap, theme.dim), (&text, theme.dim)]);
         }

@@ -62,7 +62,11 @@ fn lines(run: &Run, report: &Report, ascii: bool) -> Vec<String> {
         let Some(index) = report.confusion.index(label) else { continue };
         let (correct, predicted) = (report.confusion.count(index, index), report.confusion.predicted(index));
         let part = |trials: u64| if trials == 0 { "none".to_owned() } else { interval(wilson(correct, trials)) };
-        let name = crate::ui::widgets::text::pad(&crate::ui::widgets::text::fit(label, 22), 22, crate::ui::widgets::text::Align::Right);
+        let name = crate::ui::widgets::text::pad(
+            &crate::ui::widgets::text::fit(label, 22),
+            22,
+            crate::ui::widgets::text::Align::Right,
+        );
         lines.push(format!("{name}    {:>15}     {:>15}", part(predicted), part(scores.support)));
     }
     let unlabelled = run.tally.done - run.tally.labelled;
@@ -92,7 +96,11 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
     canvas.line(place.right(), inner.y, inner.right().saturating_sub(place.right()), &[(&rate, theme.dim)]);
     let below = Rect { y: inner.y + 2, height: inner.height.saturating_sub(2), ..inner };
     let Some(report) = &run.report else {
-        let text = if run.tally.done > 0 { "these rows have no gold labels, so there is nothing to report" } else { "no answer yet" };
+        let text = if run.tally.done > 0 {
+            "these rows have no gold labels, so there is nothing to report"
+        } else {
+            "no answer yet"
+        };
         canvas.line(below.x + 1, below.y, below.width, &[(text, theme.dim)]);
         return;
     };
@@ -100,7 +108,13 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
     let most = lines.len().saturating_sub(usize::from(below.height));
     for (line, y) in lines.iter().skip(app.evaluate.scroll.min(most)).zip(below.y..below.bottom()) {
         let style = match line.trim_start() {
-            line if line.starts_with("majority") => if report.accuracy < report.majority_accuracy { theme.warn } else { theme.text },
+            line if line.starts_with("majority") => {
+                if report.accuracy < report.majority_accuracy {
+                    theme.warn
+                } else {
+                    theme.text
+                }
+            }
             line if line.starts_with("precision") || line.starts_with("95%") => theme.dim,
             line if line.starts_with("accuracy  ") => theme.heading,
             _ => theme.text,
@@ -111,7 +125,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
 
 /// What stands here before the first run.
 fn empty(app: &App) -> Vec<String> {
-    let key = |action| app.keymap.chord(&app.contexts(), action).map_or_else(String::new, |chord| chord.show(app.look.ascii));
+    let key =
+        |action| app.keymap.chord(&app.contexts(), action).map_or_else(String::new, |chord| chord.show(app.look.ascii));
     let rows = app.prepared().map_or(0, |prepared| prepared.data.split(app.evaluate.split).len());
     let rows = app.evaluate.limit.map_or(rows, |limit| limit.min(rows));
     use crate::app::Action;
@@ -121,7 +136,11 @@ fn empty(app: &App) -> Vec<String> {
     vec![
         "No run yet.".to_owned(),
         String::new(),
-        format!("{}  classifies {rows} rows of the {} split with the prompt of view 1", key(Action::RunSplit), app.evaluate.split),
+        format!(
+            "{}  classifies {rows} rows of the {} split with the prompt of view 1",
+            key(Action::RunSplit),
+            app.evaluate.split
+        ),
         format!("{}   takes another split, {} a part of it", key(Action::ChooseSplit), key(Action::ChooseLimit)),
         format!("{}   lists earlier runs", key(Action::ViewRuns)),
         String::new(),

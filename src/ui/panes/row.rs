@@ -22,8 +22,12 @@ pub(super) fn titles(app: &App) -> Titles {
     };
     let gold = data.gold(row).and_then(|label| data.labels().get(label));
     let gold = gold.map(|gold| format!(" {dot} gold {gold}")).unwrap_or_default();
-    let tokens = app.prompt.sheet.as_ref().and_then(|sheet| sheet.tokens);
-    Titles::new(format!("Row {row} {dot} {place}{gold}"), tokens.map(|tokens| format!("{tokens} tokens")).unwrap_or_default())
+    let sheet = app.prompt.sheet.as_ref();
+    let shared =
+        sheet.and_then(|sheet| sheet.shared).map(|(tokens, _)| format!(", {tokens} shared")).unwrap_or_default();
+    let tokens =
+        sheet.and_then(|sheet| sheet.tokens).map(|tokens| format!("{tokens} tokens{shared}")).unwrap_or_default();
+    Titles::new(format!("Row {row} {dot} {place}{gold}"), tokens)
 }
 
 /// A stretch of the prompt, or a line that stands for one.
@@ -53,29 +57,30 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
     }
     let shared = sheet.shared.map_or(0, |(_, bytes)| bytes);
     let mut pen = Pen { y: inner.y, skip: app.prompt.row_scroll, inner };
-    let mut marked = sheet.shared.is_none();
     for part in parts {
         match part {
             Part::Note(note) => pen.line(canvas, &[(&note, theme.accent)]),
             Part::Text(text, start) => {
                 // A line break at the end of what stands before the folded part, or behind it, is the note's own.
-                let trimmed = text.strip_prefix('\n').map_or((text, start), |rest| if start > 0 { (rest, start + 1) } else { (text, start) });
+                let trimmed = text
+                    .strip_prefix('\n')
+                    .map_or((text, start), |rest| if start > 0 { (rest, start + 1) } else { (text, start) });
                 let (text, start) = trimmed;
-                let text = if app.prompt.folded && sheet.demos_at.is_some() && start == 0 { text.strip_suffix('\n').unwrap_or(text) } else { text };
+                let text = if app.prompt.folded && sheet.demos_at.is_some() && start == 0 {
+                    text.strip_suffix('\n').unwrap_or(text)
+                } else {
+                    text
+                };
                 for range in text::wrap(text, usize::from(inner.width).max(1)) {
                     let line = text.get(range.clone()).unwrap_or_default();
-                    let end = start + range.end;
                     if stale {
                         pen.line(canvas, &[(line, theme.stale)]);
                         continue;
                     }
-                    // What all rows share is plain; from the row's own text on it stands out.
-                    let own = end > shared;
-                    pen.text(canvas, line, start + range.start, &|at| if at < shared { theme.demo } else { theme.text });
-                    if own && !marked {
-                        marked = true;
-                        pen.mark(canvas, sheet.shared.map_or(0, |(tokens, _)| tokens));
-                    }
+                    // What all rows share recedes; from the row's own text on it stands out.
+                    pen.text(canvas, line, start + range.start, &|at| {
+                        if at < shared { theme.demo } else { theme.text }
+                    });
                 }
             }
         }
@@ -129,27 +134,15 @@ impl Pen {
             x += columns;
         }
     }
-
-    /// Says at the right of the line that was just drawn what the rows share.
-    fn mark(&mut self, canvas: &mut Canvas<'_>, tokens: usize) {
-        let Some(y) = self.y.checked_sub(1).filter(|y| *y >= self.inner.y && *y < self.inner.bottom()) else { return };
-        let note = format!("{}{tokens} shared", canvas.symbol("◂ ", "< "));
-        let columns = text::width(&note) as u16;
-        let x = self.inner.right().saturating_sub(columns);
-        // Only where the line leaves room.
-        let free = (x.saturating_sub(1)..self.inner.right()).all(|x| canvas.buf.cell((x, y)).is_some_and(|cell| cell.symbol() == " "));
-        if free {
-            let style = canvas.theme.dim;
-            canvas.line(x, y, columns, &[(&note, style)]);
-        }
-    }
 }
 
 /// What stands here while there is no prompt.
 fn hint(canvas: &mut Canvas<'_>, inner: Rect) {
     let (app, theme) = (canvas.app, canvas.theme);
     let (text, style) = match &app.data {
-        _ if app.prompt.problem.is_some() => ("the prompt is shown here once the template can be rendered".to_owned(), theme.dim),
+        _ if app.prompt.problem.is_some() => {
+            ("the prompt is shown here once the template can be rendered".to_owned(), theme.dim)
+        }
         DataState::Absent => ("no session is open: o lists them".to_owned(), theme.dim),
         DataState::Loading { .. } => ("reading the data …".to_owned(), theme.dim),
         DataState::Failed(error) => (format!("{error}; o opens another session"), theme.bad),

@@ -32,8 +32,10 @@ pub(super) fn titles(app: &App) -> Titles {
         (true, true) => "down",
     };
     let count = format!("{} of {} rows", app.rows.listed.len(), run.rows.len());
-    let mut titles =
-        Titles::new(format!("{} {dot} {count}", what.join(&format!(" {dot} "))), format!("sort: {} {order}", filter.sort.title()));
+    let mut titles = Titles::new(
+        format!("{} {dot} {count}", what.join(&format!(" {dot} "))),
+        format!("sort: {} {order}", filter.sort.title()),
+    );
     titles.bottom = format!("{} {dot} {}", run.about.name, run.about.split);
     titles
 }
@@ -41,7 +43,12 @@ pub(super) fn titles(app: &App) -> Titles {
 pub(super) fn draw(canvas: &mut Canvas<'_>, outer: Rect, inner: Rect) {
     let (app, theme) = (canvas.app, canvas.theme);
     let Some(run) = &app.run else {
-        canvas.line(inner.x + 1, inner.y + 1, inner.width, &[("no run yet: ^R classifies the split, view 6 opens an earlier run", theme.dim)]);
+        canvas.line(
+            inner.x + 1,
+            inner.y + 1,
+            inner.width,
+            &[("no run yet: ^R classifies the split, view 6 opens an earlier run", theme.dim)],
+        );
         return;
     };
     if let Some(error) = &app.rows.error {
@@ -68,10 +75,16 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, outer: Rect, inner: Rect) {
             canvas.line(*x, y, *width, &[(&padded, style)]);
         }
     };
-    for (place, (name, align)) in
-        [("row", Align::Right), ("gold", Align::Left), ("predicted", Align::Left), ("margin", Align::Right), ("", Align::Left), ("text", Align::Left)]
-            .into_iter()
-            .enumerate()
+    for (place, (name, align)) in [
+        ("row", Align::Right),
+        ("gold", Align::Left),
+        ("predicted", Align::Left),
+        ("margin", Align::Right),
+        ("", Align::Left),
+        ("text", Align::Left),
+    ]
+    .into_iter()
+    .enumerate()
     {
         put(canvas, place, inner.y, name, align, theme.dim);
     }

@@ -13,7 +13,11 @@ use super::Titles;
 
 pub(super) fn titles(app: &App) -> Titles {
     let count = app.runs.entries.len();
-    let right = if app.runs.loading { "looking …".to_owned() } else { format!("{count} runs") };
+    let right = if app.runs.loading {
+        "looking …".to_owned()
+    } else {
+        format!("{count} run{}", if count == 1 { "" } else { "s" })
+    };
     Titles::new("Runs", if app.look.ascii { right.replace('…', "...") } else { right })
 }
 

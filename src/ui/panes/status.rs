@@ -46,7 +46,8 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>) {
 /// The job at hand: what, how much of it, and in words.
 fn job(canvas: &Canvas<'_>) -> Option<(String, Option<f64>, String)> {
     let app = canvas.app;
-    let share = |done: u64, total: Option<u64>| total.filter(|total| *total > 0).map(|total| done as f64 / total as f64);
+    let share =
+        |done: u64, total: Option<u64>| total.filter(|total| *total > 0).map(|total| done as f64 / total as f64);
     let megabytes = |done: u64, total: Option<u64>| match total {
         Some(total) if total > 0 => format!("{:.0}/{:.0} MB", done as f64 / 1e6, total as f64 / 1e6),
         _ if done > 0 => format!("{:.0} MB", done as f64 / 1e6),

@@ -87,7 +87,10 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, pane: Pane, inner: Rect) {
     if is_focused(app, pane) {
         let (column, line) = editor.cursor_position(width);
         if line >= scroll && line - scroll < usize::from(height) {
-            let at = Position::new(inner.x + (column as u16).min(inner.width.saturating_sub(1)), inner.y + (line - scroll) as u16);
+            let at = Position::new(
+                inner.x + (column as u16).min(inner.width.saturating_sub(1)),
+                inner.y + (line - scroll) as u16,
+            );
             if app.is_typing() {
                 canvas.cursor = Some(at);
             }
