@@ -24,11 +24,12 @@ pub mod state;
 pub mod toast;
 mod update;
 pub mod view;
+pub mod views;
 pub mod window;
 
 pub use action::{Action, Context};
 pub use area::{Area, Areas};
 pub use effect::Effect;
 pub use message::Message;
-pub use state::*;
+pub use state::App;
 pub use view::{Pane, View};

@@ -3,8 +3,9 @@
 use super::Effects;
 use crate::app::effect::Effect;
 use crate::app::jobs::{Job, Purpose, Ticket};
-use crate::app::state::{Answer, App, ModelState, Place, Token};
+use crate::app::state::{App, ModelState};
 use crate::app::toast::Tone;
+use crate::app::views::{Answer, Place, Token};
 use crate::app::window::{Next, Window};
 use crate::engine::command::Method;
 use crate::engine::{EngineError, Event, GenerateRequest, Outcome, ScoreRequest, Stats, Work};

@@ -7,8 +7,9 @@ use crate::app::action::Action;
 use crate::app::effect::Effect;
 use crate::app::jobs::Purpose;
 use crate::app::sheet::{Problem, RenderRequest, Sheet};
-use crate::app::state::{Answer, App};
+use crate::app::state::App;
 use crate::app::view::Pane;
+use crate::app::views::Answer;
 use crate::app::window::{self, Window};
 use crate::engine::command::Method;
 

@@ -5,8 +5,9 @@ use crate::app::effect::{Effect, Saving};
 use crate::app::jobs::Purpose;
 use crate::app::message::{Opened, SaveError, SessionRead};
 use crate::app::probe::Probe;
-use crate::app::state::{App, DataState, EvaluateState, ModelState, PromptState, RowsState, RunsState, SessionState};
+use crate::app::state::{App, DataState, ModelState, SessionState};
 use crate::app::toast::Tone;
+use crate::app::views::{EvaluateState, PromptState, RowsState, RunsState};
 use crate::app::window::{self, Answer, Question, Window};
 use crate::session::home::SessionFile;
 

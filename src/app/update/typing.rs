@@ -75,17 +75,16 @@ impl App {
             }
             return;
         }
-        match self.windows.last_mut() {
-            Some(Window::Picker(picker)) => {
-                if picker.input.apply(command, select, usize::MAX) {
-                    picker.filter();
-                }
-            }
+        let changed = match self.windows.last_mut() {
+            Some(Window::Picker(picker)) => picker.input.apply(command, select, usize::MAX),
+            Some(Window::Input(input)) => input.editor.apply(command, select, usize::MAX),
+            _ => false,
+        };
+        match self.windows.last_mut().filter(|_| changed) {
+            Some(Window::Picker(picker)) => picker.filter(),
             Some(Window::Input(input)) => {
-                if input.editor.apply(command, select, usize::MAX) {
-                    input.error = None;
-                    self.input_changed();
-                }
+                input.error = None;
+                self.input_changed();
             }
             _ => {}
         }

@@ -8,6 +8,8 @@ use crate::ui::widgets::text;
 
 /// Columns that a message may take.
 const WIDEST: u16 = 76;
+/// Lines that it may take.
+const LINES: usize = 4;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>) {
     let (app, theme) = (canvas.app, canvas.theme);
@@ -20,9 +22,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>) {
             Tone::Bad => (canvas.symbol("✗ ", "! "), theme.toast_bad),
         };
         let most = WIDEST.min(width.saturating_sub(6));
-        let lines: Vec<String> = text::wrap(&toast.text, usize::from(most.saturating_sub(2)))
+        let lines: Vec<String> = text::wrap_lines(&toast.text, usize::from(most.saturating_sub(2)), 0, LINES)
             .into_iter()
-            .take(4)
             .map(|range| toast.text.get(range).unwrap_or_default().to_owned())
             .collect();
         let columns = lines.iter().map(|line| text::width(line)).max().unwrap_or(0) as u16 + 4;

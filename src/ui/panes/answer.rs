@@ -143,7 +143,7 @@ fn draw_text(canvas: &mut Canvas<'_>, area: Rect, stale: bool) {
         put(canvas, &read, theme.accent);
     }
     if !answer.complete && !answer.tokens.is_empty() {
-        put(canvas, canvas.app.look.ascii.then_some("_").unwrap_or("▏"), theme.accent);
+        put(canvas, canvas.symbol("▏", "_"), theme.accent);
     }
 }
 

@@ -61,8 +61,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, outer: Rect, inner: Rect) {
     };
     let specs = [
         Column { width: Width::Fixed(7), drop: 0 },
-        Column { width: Width::Fixed(widest(4)), drop: 0 },
-        Column { width: Width::Fixed(widest(9)), drop: 0 },
+        Column { width: Width::Min { least: 4, most: widest(4) }, drop: 0 },
+        Column { width: Width::Min { least: 9, most: widest(9) }, drop: 0 },
         Column { width: Width::Fixed(6), drop: 1 },
         Column { width: Width::Fixed(2), drop: 0 },
         Column { width: Width::Flex { least: 10, weight: 1 }, drop: 0 },

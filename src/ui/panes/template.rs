@@ -75,13 +75,10 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, pane: Pane, inner: Rect) {
         }
     }
     if let Some(problem) = problem {
-        let mut y = inner.y + height;
-        for range in text::wrap(&problem.message, width) {
-            if y >= inner.bottom() {
-                break;
-            }
+        let most = usize::from(inner.height - height);
+        let lines = text::wrap_lines(&problem.message, width, 0, most);
+        for (range, y) in lines.into_iter().zip(inner.y + height..inner.bottom()) {
             canvas.line(inner.x, y, inner.width, &[(problem.message.get(range).unwrap_or_default(), theme.bad)]);
-            y += 1;
         }
     }
     if is_focused(app, pane) {

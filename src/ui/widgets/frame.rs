@@ -56,14 +56,6 @@ impl Pane<'_> {
         inner(area)
     }
 
-    /// Draws a rule across the frame along `area`, in row `y`, with this pane's `title` and `right` in it: what is above and
-    /// below share the frame.
-    pub fn divide(&self, buf: &mut Buffer, area: Rect, y: u16, style: &PaneStyle) {
-        if area.height > 0 && y >= area.top() && y < area.bottom() {
-            self.rule(buf, area, y, if self.ascii { ["+", "+"] } else { ["├", "┤"] }, [self.title, self.right], style);
-        }
-    }
-
     fn border(&self, style: &PaneStyle) -> Style {
         if self.focused { style.border_focused } else { style.border }
     }
@@ -173,23 +165,6 @@ mod tests {
     }
 
     #[test]
-    fn divides() {
-        let mut buf = Buffer::empty(Rect::new(0, 0, 14, 4));
-        let area = buf.area;
-        let inside = NAMED.draw(&mut buf, area, &PaneStyle::default());
-        assert_eq!(inside, Rect::new(1, 1, 12, 2));
-        for y in [0, 2, 9] {
-            Pane { title: "Demos", ..Pane::default() }.divide(
-                &mut buf,
-                Rect { height: 9, ..area },
-                y,
-                &PaneStyle::default(),
-            );
-        }
-        assert_eq!(rows(&buf)[2], "├ Demos ─────┤");
-    }
-
-    #[test]
     fn styles() {
         let style = PaneStyle {
             border: Style::new().fg(Color::DarkGray),
@@ -214,8 +189,6 @@ mod tests {
                 let mut buf = Buffer::empty(Rect::new(4, 3, 4, 4));
                 let inside = pane.draw(&mut buf, area, &PaneStyle::default());
                 assert!(inside.width <= area.width.saturating_sub(2) && inside.height <= area.height.saturating_sub(2));
-                pane.divide(&mut buf, area, area.y, &PaneStyle::default());
-                pane.divide(&mut buf, area, 4, &PaneStyle::default());
             }
         }
     }

@@ -57,11 +57,6 @@ impl Span {
         let place = index.checked_sub(self.first).filter(|place| *place < self.count)?;
         Some(self.start + u16::try_from(place).ok()? * size)
     }
-
-    fn index(self, position: u16, size: u16) -> Option<usize> {
-        let place = usize::from(position.checked_sub(self.start)?.checked_div(size)?);
-        (place < self.count).then(|| self.first + place)
-    }
 }
 
 /// How much a cell shows beside its count.
@@ -173,25 +168,10 @@ impl MatrixLayout {
         }
     }
 
-    /// The cell `(gold, predicted)` at a place, in columns and rows from the top left of the area.
-    pub fn cell_at(&self, x: u16, y: u16) -> Option<(usize, usize)> {
-        Some((self.down.index(y, 1)?, self.across.index(x, self.cell)?))
-    }
-
     /// The place of a cell from the top left of the area, none where it is scrolled out of sight.
     pub fn cell_rect(&self, gold: usize, predicted: usize) -> Option<Rect> {
         let (x, y) = (self.across.position(predicted, self.cell)?, self.down.position(gold, 1)?);
         Some(Rect { x, y, width: self.cell, height: 1 })
-    }
-
-    /// The selected cell, within the matrix.
-    pub fn selected(&self) -> Option<(usize, usize)> {
-        self.selected
-    }
-
-    /// The rows that the matrix takes, with its heads and caption.
-    pub fn height(&self) -> u16 {
-        self.down.start + self.down.count as u16 + u16::from(self.caption_row.is_some())
     }
 }
 

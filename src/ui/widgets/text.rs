@@ -1,7 +1,7 @@
 //! Untrusted text in columns of a terminal: measured, cut, padded, wrapped and drawn.
 //!
 //! Everything here takes text as it came and treats it as [`printable`] shows it: a tab is a blank, a line break `⏎`, any
-//! other control character its escape. What [`fit`], [`fit_left`] and [`pad`] return is clean and has the width that
+//! other control character its escape. What [`fit`] and [`pad`] return is clean and has the width that
 //! ratatui gives it, so that spans can be made of it too. A grapheme of absurd length (a letter under hundreds of marks) is
 //! shown as `�`.
 
@@ -93,25 +93,6 @@ pub fn fit(text: &str, columns: usize) -> Cow<'_, str> {
         }
         if used < columns {
             keep = piece.end();
-        }
-    }
-    clean(text)
-}
-
-/// As [`fit`], but cut at its beginning: the end stays in sight.
-pub fn fit_left(text: &str, columns: usize) -> Cow<'_, str> {
-    if text.len() <= columns && is_plain(text) {
-        return Cow::Borrowed(text);
-    }
-    let (mut used, mut keep) = (0, text.len());
-    for piece in pieces(text).rev() {
-        used += piece.width;
-        if used > columns {
-            let kept = clean(text.get(keep..).unwrap_or_default());
-            return if columns == 0 { Cow::Borrowed("") } else { Cow::Borrowed(CUT) + kept };
-        }
-        if used < columns {
-            keep = piece.at;
         }
     }
     clean(text)

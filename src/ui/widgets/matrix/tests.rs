@@ -117,17 +117,15 @@ fn the_mouse_hits_what_is_drawn() {
             for selected in [None, Some((0, 0)), Some((size / 2, 1)), Some((usize::MAX, size))] {
                 let layout = MatrixLayout::new(&labels[..size], 500, width, height, selected);
                 let area = Rect::new(0, 0, width, height);
-                let mut seen = 0;
-                for (x, y) in area.positions().map(|at| (at.x, at.y)) {
-                    let Some((gold, predicted)) = layout.cell_at(x, y) else { continue };
-                    let place = layout.cell_rect(gold, predicted).unwrap();
-                    assert!(place.contains((x, y).into()) && area.union(place) == area, "{layout:?}");
-                    seen += 1;
-                }
+                let cells = || (0..size).flat_map(|gold| (0..size).map(move |predicted| (gold, predicted)));
+                let places: Vec<Rect> =
+                    cells().filter_map(|(gold, predicted)| layout.cell_rect(gold, predicted)).collect();
                 let (across, down) = (layout.across, layout.down);
-                assert_eq!(seen, across.count * usize::from(layout.cell) * down.count, "{layout:?}");
-                assert!(layout.height() <= height);
-                if let Some((gold, predicted)) = layout.selected().filter(|_| across.count > 0 && down.count > 0) {
+                assert_eq!(places.len(), across.count * down.count, "{layout:?}");
+                let covered: std::collections::HashSet<_> = places.iter().flat_map(|place| place.positions()).collect();
+                assert_eq!(covered.len(), places.len() * usize::from(layout.cell), "cells overlap: {layout:?}");
+                assert!(places.iter().all(|place| area.union(*place) == area), "{layout:?}");
+                if let Some((gold, predicted)) = layout.selected.filter(|_| across.count > 0 && down.count > 0) {
                     assert!(layout.cell_rect(gold, predicted).is_some(), "{layout:?}");
                 }
             }

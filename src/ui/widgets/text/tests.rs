@@ -83,15 +83,13 @@ fn what_is_cut_fits_and_is_clean() {
         let whole = clean(&text);
         assert_eq!(whole, clean(&whole), "{text:?}");
         for columns in [0, 1, 2, 3, 4, 5, 8, 13, 21] {
-            for (cut, ending) in [(fit(&text, columns), true), (fit_left(&text, columns), false)] {
-                let (drawn, _) = set_string(&cut);
-                assert!(drawn <= columns && drawn == width(&cut), "{text:?} {columns} {cut:?}");
-                assert_eq!(cut == whole, width(&text) <= columns, "{text:?} {columns} {cut:?}");
-                if cut != whole && columns > 0 {
-                    let kept = if ending { cut.strip_suffix(CUT) } else { cut.strip_prefix(CUT) };
-                    let kept = kept.unwrap_or_else(|| panic!("{text:?} {columns} {cut:?}"));
-                    assert!(if ending { whole.starts_with(kept) } else { whole.ends_with(kept) }, "{text:?} {cut:?}");
-                }
+            let cut = fit(&text, columns);
+            let (drawn, _) = set_string(&cut);
+            assert!(drawn <= columns && drawn == width(&cut), "{text:?} {columns} {cut:?}");
+            assert_eq!(cut == whole, width(&text) <= columns, "{text:?} {columns} {cut:?}");
+            if cut != whole && columns > 0 {
+                let kept = cut.strip_suffix(CUT).unwrap_or_else(|| panic!("{text:?} {columns} {cut:?}"));
+                assert!(whole.starts_with(kept), "{text:?} {cut:?}");
             }
             for align in [Align::Left, Align::Centre, Align::Right] {
                 assert_eq!(set_string(&pad(&text, columns, align)).0, columns, "{text:?} {columns} {align:?}");
@@ -103,10 +101,8 @@ fn what_is_cut_fits_and_is_clean() {
 #[test]
 fn cut_between_graphemes() {
     assert_eq!(fit("abcdef", 4), "abc…");
-    assert_eq!(fit_left("abcdef", 4), "…def");
     assert_eq!(fit("a👩‍🔬b", 3), "a…");
     assert_eq!(fit("🇩🇪🇫🇷", 3), "🇩🇪…");
-    assert_eq!(fit_left("🇩🇪🇫🇷", 3), "…🇫🇷");
     assert_eq!(fit("one\ntwo", 7), "one⏎two");
     assert_eq!(fit("\u{1b}[2J", 4), "…");
     assert_eq!([fit("ab", 0), fit("ab", 1), fit("", 3)], ["", "…", ""]);
@@ -166,15 +162,10 @@ fn wrapped_lines_fit_and_lose_nothing_but_blanks() {
 }
 
 #[test]
-fn looks_no_further_than_needed() {
+fn a_long_text_is_cut_and_wrapped_in_part() {
     let long = "word 日本 ".repeat(3_000_000);
-    let start = std::time::Instant::now();
-    for _ in 0..3 {
-        assert_eq!(wrap_lines(&long, 40, 5, 20).len(), 20);
-        assert!([39, 40].contains(&width(&fit(&long, 40))));
-        assert!([39, 40].contains(&width(&fit_left(&long, 40))));
-    }
-    assert!(start.elapsed() < std::time::Duration::from_secs(5), "{:?}", start.elapsed());
+    assert_eq!(wrap_lines(&long, 40, 5, 20).len(), 20);
+    assert!([39, 40].contains(&width(&fit(&long, 40))));
 }
 
 #[test]
