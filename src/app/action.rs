@@ -259,6 +259,8 @@ actions! {
     DeleteWordBack: "delete word", "Delete the word before the cursor";
     /// Deletes the word behind the cursor.
     DeleteWordForward: "delete next word", "Delete the word behind the cursor";
+    /// Deletes to the start of the line.
+    DeleteToStart: "delete to start", "Delete to the start of the line";
     /// Deletes to the end of the line.
     DeleteToEnd: "delete to end", "Delete to the end of the line";
     /// A new line, or the end of a line of input.

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::app::editor::Editor;
+use crate::app::latest::Latest;
 use crate::prompt::{DemoStrategy, PromptSpec};
 
 /// Changes that can be undone.
@@ -40,6 +41,10 @@ pub struct Demos {
     pub tokens: HashMap<usize, usize>,
     /// The filter of the list.
     pub filter: Editor,
+    /// The rows that fit it, once they are found.
+    pub fitting: Option<Vec<usize>>,
+    /// Looking for them.
+    pub filtering: Latest<String>,
     /// Rows that the list begins with, most similar first, where it was asked for rows like one.
     pub like: Option<(usize, Vec<usize>)>,
     undo: Vec<Choice>,
@@ -56,6 +61,8 @@ impl Default for Demos {
             offset: 0,
             tokens: HashMap::new(),
             filter: Editor::single_line(""),
+            fitting: None,
+            filtering: Latest::default(),
             like: None,
             undo: Vec::new(),
             redo: Vec::new(),

@@ -31,6 +31,13 @@ pub enum Effect {
         /// The row.
         row: usize,
     },
+    /// Look for training rows with some words.
+    FilterDemos {
+        /// The data.
+        prepared: Arc<Prepared>,
+        /// The words.
+        query: String,
+    },
     /// Draw demonstrations beside the locked ones.
     Draw {
         /// The data.

@@ -71,6 +71,8 @@ pub enum Message {
         /// Training rows, most similar first.
         rows: Vec<usize>,
     },
+    /// Training rows with some words were looked for.
+    DemosFiltered(Vec<usize>),
     /// Demonstrations were drawn to stand beside the locked ones.
     Drawn(Result<Vec<usize>, String>),
     /// The engine says something of a job.

@@ -6,8 +6,11 @@ use std::sync::Arc;
 
 use regex::RegexBuilder;
 
+use crate::data::Split;
 use crate::session::predictions::Prediction;
 use crate::session::prepare::Prepared;
+
+use super::run::Run;
 
 /// Bytes that a compiled pattern may take.
 const MOST_PATTERN: usize = 1 << 20;
@@ -122,8 +125,8 @@ pub struct SiftRequest {
     pub labels: Vec<String>,
     /// Rows that are marked.
     pub marked: HashSet<usize>,
-    /// Row and answer of another run.
-    pub other: Option<Arc<std::collections::HashMap<usize, String>>>,
+    /// Another run.
+    pub other: Option<Arc<Run>>,
 }
 
 /// Places in the rows, in the order in which they are listed; or what is wrong with the pattern.
@@ -174,7 +177,8 @@ pub fn sift(request: &SiftRequest) -> Sifted {
         Show::LowMargin => low.is_some_and(|low| row.margin.is_some_and(|margin| margin <= low)),
         Show::Marked => marked.contains(&row.row),
         Show::Disagreement => {
-            other.as_ref().is_some_and(|other| other.get(&row.row).is_some_and(|answer| *answer != row.predicted))
+            let theirs = other.as_ref().and_then(|other| other.of(row.row));
+            theirs.is_some_and(|theirs| theirs.predicted != row.predicted)
         }
     };
     let in_cell = |row: &Prediction| {
@@ -204,6 +208,14 @@ pub fn sift(request: &SiftRequest) -> Sifted {
     Ok(listed.into_iter().map(|(_, place)| place).collect())
 }
 
+/// Labelled training rows whose text has all the words of `query`, in any case.
+pub fn training_rows(prepared: &Prepared, query: &str) -> Vec<usize> {
+    let words = Query::Words(query.split_whitespace().map(str::to_lowercase).collect());
+    let data = &prepared.data;
+    let fits = |row: &usize| data.gold(*row).is_some() && words.matches(&data.text(*row));
+    data.split(Split::Train).iter().copied().filter(fits).collect()
+}
+
 /// The margin that a tenth of the rows lie below.
 fn low_margin(rows: &[Arc<Prediction>]) -> Option<f64> {
     let mut margins: Vec<f64> = rows.iter().filter_map(|row| row.margin).collect();
@@ -231,8 +243,9 @@ fn gold_probability(row: &Prediction, labels: &[String]) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::run::tests::prediction;
+    use super::super::run::tests::{about, prediction};
     use super::*;
+    use crate::session::folder::Status;
 
     fn request(filter: Filter) -> SiftRequest {
         let rows = vec![
@@ -248,7 +261,11 @@ mod tests {
             prepared: None,
             labels: vec!["yes".to_owned(), "no".to_owned()],
             marked: HashSet::from([9]),
-            other: Some(Arc::new([(7, "no".to_owned()), (3, "no".to_owned())].into())),
+            other: Some(Arc::new(Run::new(
+                about(2),
+                Status::Finished,
+                vec![prediction(7, "yes", "no", 0.5), prediction(3, "yes", "no", 2.0)],
+            ))),
         }
     }
 

@@ -149,6 +149,8 @@ pub struct App {
     pub evaluate: EvaluateState,
     /// The run on the screen, in views 2 and 3.
     pub run: Option<Run>,
+    /// Revisions of runs that were on the screen.
+    pub revisions: u64,
     /// Whether answers of the engine belong to it.
     pub recording: bool,
     /// View 3.
@@ -163,6 +165,8 @@ pub struct App {
     pub after_save: Option<super::window::Answer>,
     /// What was cut or copied last.
     pub clip: String,
+    /// When and where a text was clicked last.
+    pub clicked: Option<(Instant, (usize, usize))>,
     /// Moments that are waited for.
     pub timers: Timers,
     /// Whether the program is to end.
@@ -192,6 +196,7 @@ impl App {
             prompt: PromptState::default(),
             evaluate: EvaluateState::default(),
             run: None,
+            revisions: 0,
             recording: false,
             rows: RowsState::default(),
             runs: RunsState::default(),
@@ -199,6 +204,7 @@ impl App {
             recovered: None,
             after_save: None,
             clip: String::new(),
+            clicked: None,
             timers: Timers::default(),
             quitting: false,
         }

@@ -173,6 +173,9 @@ pub struct Stats {
     pub computed_tokens: usize,
     /// Tokens of the prefix that all prompts share.
     pub prefix_tokens: usize,
+    /// Of those, the ones that the job before had computed.
+    #[serde(default)]
+    pub reused_tokens: usize,
     /// Tokens generated.
     pub new_tokens: usize,
     /// Prompts cut from the left to fit the context.

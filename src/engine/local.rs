@@ -46,7 +46,25 @@ struct Loaded {
     spec: ModelSpec,
     model: LanguageModel,
     info: Arc<ModelInfo>,
+    kept: Kept,
 }
+
+/// Keys and values of the prefix that the last job's prompts shared: a run that goes on, and the rest of a probe, begin with
+/// the same one.
+#[derive(Default)]
+struct Kept {
+    cpu: Option<Prefix<<Cpu as Ops>::Cache>>,
+    device: Option<Prefix<<device::Device as Ops>::Cache>>,
+}
+
+/// Tokens with their keys and values.
+struct Prefix<C> {
+    tokens: Vec<u32>,
+    cache: (usize, C),
+}
+
+/// A longer prefix is computed anew each time: beside the time that its rows take, that is little.
+const MOST_KEPT: usize = 128 << 20;
 
 impl Local {
     /// An engine on so many threads; where none are named, all of the machine's but one for the interface where there
@@ -59,8 +77,8 @@ impl Local {
         Self { threads, loaded: None }
     }
 
-    fn loaded(&self) -> Result<&Loaded, EngineError> {
-        self.loaded.as_ref().ok_or_else(|| EngineError::Failed("no model is loaded".to_owned()))
+    fn loaded(&mut self) -> Result<&mut Loaded, EngineError> {
+        self.loaded.as_mut().ok_or_else(|| EngineError::Failed("no model is loaded".to_owned()))
     }
 }
 
@@ -106,17 +124,18 @@ impl Backend for Local {
             tokenizer: Arc::clone(&model.tokenizer),
             chat: model.chat.clone(),
         });
-        self.loaded = Some(Loaded { spec: spec.clone(), model, info: Arc::clone(&info) });
+        self.loaded = Some(Loaded { spec: spec.clone(), model, info: Arc::clone(&info), kept: Kept::default() });
         Ok(info)
     }
 
     fn score(&mut self, job: &Job, request: &ScoreRequest) -> Result<Stats, EngineError> {
         let started = Instant::now();
-        let Loaded { model, .. } = self.loaded()?;
+        let threads = self.threads;
+        let Loaded { model, kept, .. } = self.loaded()?;
         let mut stats = Stats::default();
         let ScoreRequest { prompts, labels, rows, truncate, .. } = request;
         let items = items(job, model, prompts, labels, rows, *truncate, &mut stats)?;
-        let budget = self.score_budget(model, &items, request.batch_size);
+        let budget = score_budget(threads, model, &items, request.batch_size);
         let plan = Plan::new(items, true, budget);
         let answer = |place: usize, logprobs: &Vec<f64>| {
             plan.answer(place, |index, prompt_tokens| Answer {
@@ -128,19 +147,19 @@ impl Backend for Local {
         };
         let go_on = || !job.is_cancelled();
         if model.device.is_cpu() {
-            let all = Cpu { threads: self.threads };
-            let shared = shared(model, &all, &plan, &go_on, job)?;
+            let all = Cpu { threads };
+            let shared = shared(model, &all, &plan, &go_on, job, &mut kept.cpu, &mut stats)?;
             let todo = todo(&plan, &request.done);
             // One batch cannot be spread: its products take all threads.
             let ops = if todo.len() > 1 { Cpu { threads: 1 } } else { all };
             let work = |batch: &Vec<usize>| {
                 score_batch(&model.decoder, &ops, &shared, &plan, batch, &mut || go_on())?.ok_or(EngineError::Cancelled)
             };
-            spread(job, &plan, &request.done, &todo, self.threads, work, answer, &mut stats)?;
+            spread(job, &plan, &request.done, &todo, threads, work, answer, &mut stats)?;
         } else {
             let ops = device::Device { device: model.device.clone(), dtype: model.dtype };
             let fits = AtomicUsize::new(usize::MAX);
-            let shared = shared(model, &ops, &plan, &go_on, job)?;
+            let shared = shared(model, &ops, &plan, &go_on, job, &mut kept.device, &mut stats)?;
             let todo = todo(&plan, &request.done);
             let work = |batch: &Vec<usize>| {
                 halving(job, batch, &fits, &|batch| {
@@ -156,12 +175,13 @@ impl Backend for Local {
 
     fn generate(&mut self, job: &Job, request: &GenerateRequest) -> Result<Stats, EngineError> {
         let started = Instant::now();
-        let Loaded { model, .. } = self.loaded()?;
+        let threads = self.threads;
+        let Loaded { model, kept, .. } = self.loaded()?;
         let mut stats = Stats::default();
         let rules = rules(model, &request.generation)?;
         let GenerateRequest { prompts, rows, truncate, .. } = request;
         let items = items(job, model, prompts, &[], rows, *truncate, &mut stats)?;
-        let budget = self.generate_budget(model, &items, request);
+        let budget = generate_budget(threads, model, &items, request);
         // Greedy texts of equal prompts are equal; drawn ones are not.
         let plan = Plan::new(items, rules.picking.temperature <= 0.0, budget);
         let answer = |place: usize, done: &Done| {
@@ -176,17 +196,17 @@ impl Backend for Local {
         };
         let go_on = || !job.is_cancelled();
         if model.device.is_cpu() {
-            let all = Cpu { threads: self.threads };
-            let shared = shared(model, &all, &plan, &go_on, job)?;
+            let all = Cpu { threads };
+            let shared = shared(model, &all, &plan, &go_on, job, &mut kept.cpu, &mut stats)?;
             let todo = todo(&plan, &request.done);
             let ops = if todo.len() > 1 { Cpu { threads: 1 } } else { all };
             let work =
                 |batch: &Vec<usize>| continue_batch(job, model, &ops, &shared, &plan, batch, &rules, request.stream);
-            spread(job, &plan, &request.done, &todo, self.threads, work, answer, &mut stats)?;
+            spread(job, &plan, &request.done, &todo, threads, work, answer, &mut stats)?;
         } else {
             let ops = device::Device { device: model.device.clone(), dtype: model.dtype };
             let fits = AtomicUsize::new(usize::MAX);
-            let shared = shared(model, &ops, &plan, &go_on, job)?;
+            let shared = shared(model, &ops, &plan, &go_on, job, &mut kept.device, &mut stats)?;
             let todo = todo(&plan, &request.done);
             let work = |batch: &Vec<usize>| {
                 halving(job, batch, &fits, &|batch| {
@@ -200,6 +220,7 @@ impl Backend for Local {
     }
 
     fn next(&mut self, job: &Job, prompt: &str, top: usize) -> Result<Outcome, EngineError> {
+        let threads = self.threads;
         let Loaded { model, .. } = self.loaded()?;
         let token_ids = model.tokenizer.encode(prompt, true).map_err(|error| EngineError::Bad(error.to_string()))?;
         if token_ids.is_empty() || token_ids.len() > model.decoder.config().context {
@@ -210,7 +231,7 @@ impl Backend for Local {
             )));
         }
         let (mut next, perplexity) = if model.device.is_cpu() {
-            distribution(job, model, &Cpu { threads: self.threads }, &token_ids)?
+            distribution(job, model, &Cpu { threads }, &token_ids)?
         } else {
             distribution(job, model, &device::Device { device: model.device.clone(), dtype: model.dtype }, &token_ids)?
         };
@@ -261,32 +282,30 @@ fn continue_batch<O: Ops>(
     Ok(drafts.into_iter().map(|draft| Done { text: draft.text, tokens: draft.tokens, finish: draft.finish }).collect())
 }
 
-impl Local {
-    /// What a scoring batch may hold. On the CPU small jobs are cut finer, so that every thread has several batches.
-    fn score_budget(&self, model: &LanguageModel, items: &[Item], asked: Option<usize>) -> Budget {
-        if !model.device.is_cpu() {
-            return Budget { rows: asked.unwrap_or(GPU_ROWS), tokens: GPU_TOKENS, padded: true };
-        }
-        let tokens: usize = items.iter().map(|item| item.context.len()).sum();
-        let share = (tokens / (self.threads * 4)).clamp(CPU_TOKENS / 8, CPU_TOKENS);
-        match asked {
-            Some(rows) => Budget { rows, tokens: 8 * CPU_TOKENS, padded: false },
-            None => Budget { rows: CPU_SCORE_ROWS, tokens: share, padded: false },
-        }
+/// What a scoring batch may hold. On the CPU small jobs are cut finer, so that every thread has several batches.
+fn score_budget(threads: usize, model: &LanguageModel, items: &[Item], asked: Option<usize>) -> Budget {
+    if !model.device.is_cpu() {
+        return Budget { rows: asked.unwrap_or(GPU_ROWS), tokens: GPU_TOKENS, padded: true };
     }
+    let tokens: usize = items.iter().map(|item| item.context.len()).sum();
+    let share = (tokens / (threads * 4)).clamp(CPU_TOKENS / 8, CPU_TOKENS);
+    match asked {
+        Some(rows) => Budget { rows, tokens: 8 * CPU_TOKENS, padded: false },
+        None => Budget { rows: CPU_SCORE_ROWS, tokens: share, padded: false },
+    }
+}
 
-    /// What a generating batch may hold: every row keeps its keys and values to the end, so memory decides.
-    fn generate_budget(&self, model: &LanguageModel, items: &[Item], request: &GenerateRequest) -> Budget {
-        let longest = items.iter().map(|item| item.context.len()).max().unwrap_or(0);
-        let tokens = longest.saturating_add(request.generation.max_new_tokens).min(model.decoder.config().context);
-        let row = model.decoder.cache_bytes_per_token(model.dtype.size_in_bytes()).saturating_mul(tokens).max(1);
-        let on_cpu = model.device.is_cpu();
-        let most = if on_cpu { CPU_GENERATE_ROWS } else { GPU_ROWS };
-        // A quarter of what is free, over all batches at work. How much a GPU has is found out by trying.
-        let room = memory::available().filter(|_| on_cpu).map_or(most, |bytes| bytes / 4 / self.threads / row);
-        let rows = request.batch_size.unwrap_or(room.clamp(1, most));
-        Budget { rows, tokens: if on_cpu { usize::MAX } else { GPU_TOKENS }, padded: !on_cpu }
-    }
+/// What a generating batch may hold: every row keeps its keys and values to the end, so memory decides.
+fn generate_budget(threads: usize, model: &LanguageModel, items: &[Item], request: &GenerateRequest) -> Budget {
+    let longest = items.iter().map(|item| item.context.len()).max().unwrap_or(0);
+    let tokens = longest.saturating_add(request.generation.max_new_tokens).min(model.decoder.config().context);
+    let row = model.decoder.cache_bytes_per_token(model.dtype.size_in_bytes()).saturating_mul(tokens).max(1);
+    let on_cpu = model.device.is_cpu();
+    let most = if on_cpu { CPU_GENERATE_ROWS } else { GPU_ROWS };
+    // A quarter of what is free, over all batches at work. How much a GPU has is found out by trying.
+    let room = memory::available().filter(|_| on_cpu).map_or(most, |bytes| bytes / 4 / threads / row);
+    let rows = request.batch_size.unwrap_or(room.clamp(1, most));
+    Budget { rows, tokens: if on_cpu { usize::MAX } else { GPU_TOKENS }, padded: !on_cpu }
 }
 
 fn rules<'a>(model: &'a LanguageModel, generation: &'a Generation) -> Result<Rules<'a>, EngineError> {
@@ -319,21 +338,30 @@ fn rules<'a>(model: &'a LanguageModel, generation: &'a Generation) -> Result<Rul
     })
 }
 
-/// Keys and values of the prefix that all prompts share.
+/// Keys and values of the prefix that all prompts share: those of the last job where they are the same, which are the same
+/// numbers to the bit.
 fn shared<O: Ops>(
     model: &LanguageModel,
     ops: &O,
     plan: &Plan,
     go_on: &dyn Fn() -> bool,
     job: &Job,
+    kept: &mut Option<Prefix<O::Cache>>,
+    stats: &mut Stats,
 ) -> Result<Vec<(usize, O::Cache)>, EngineError> {
     let prefix = plan.items.first().and_then(|item| item.context.get(..plan.prefix)).unwrap_or_default();
     if prefix.is_empty() {
         return Ok(Vec::new());
     }
     job.check()?;
-    let cache = prefill(&model.decoder, ops, &[], prefix, &mut || go_on())?;
-    Ok(vec![cache.ok_or(EngineError::Cancelled)?])
+    if let Some(kept) = kept.as_ref().filter(|kept| kept.tokens == prefix) {
+        stats.reused_tokens = prefix.len();
+        return Ok(vec![kept.cache.clone()]);
+    }
+    let cache = prefill(&model.decoder, ops, &[], prefix, &mut || go_on())?.ok_or(EngineError::Cancelled)?;
+    let bytes = model.decoder.cache_bytes_per_token(model.dtype.size_in_bytes()).saturating_mul(prefix.len());
+    *kept = (bytes <= MOST_KEPT).then(|| Prefix { tokens: prefix.to_vec(), cache: cache.clone() });
+    Ok(vec![cache])
 }
 
 /// The whole next-token distribution, best first, and the perplexity of the prompt's own tokens.

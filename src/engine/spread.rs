@@ -29,7 +29,7 @@ pub fn spread<T: Send>(
     let total: usize = plan.answers.iter().map(Vec::len).sum();
     let mut answered = (0..total).filter(|&index| is_done(index)).count();
     stats.prefix_tokens = plan.prefix;
-    stats.computed_tokens += if todo.is_empty() { 0 } else { plan.prefix };
+    stats.computed_tokens += if todo.is_empty() { 0 } else { plan.prefix - stats.reused_tokens.min(plan.prefix) };
     job.progress(Progress { done: answered, total, note: None });
     let mut take = |batch: &Vec<usize>, results: Vec<T>| {
         let mut answers = Vec::new();

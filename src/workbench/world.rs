@@ -221,6 +221,10 @@ impl World {
                 |error| Message::Said(Tone::Bad, error),
                 move |_| Message::Similar { row, rows: most_similar(&*prepared.data, row, MOST_SIMILAR) },
             ),
+            Effect::FilterDemos { prepared, query } => self.behind(
+                |_| Message::DemosFiltered(Vec::new()),
+                move |_| Message::DemosFiltered(sift::training_rows(&prepared, &query)),
+            ),
             Effect::Draw { prepared, prompt, locked, row } => self.behind(
                 |error| Message::Drawn(Err(error)),
                 move |_| Message::Drawn(scribe::draw(&prepared, &prompt, &locked, row)),

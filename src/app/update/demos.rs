@@ -247,25 +247,44 @@ impl App {
         let demos = &mut self.prompt.demos;
         demos.like = Some((row, rows));
         demos.filter.reset("");
+        demos.fitting = None;
         self.fill_demos();
         let demos = &mut self.prompt.demos;
         demos.selected = demos.shown.len().min(demos.list.len().saturating_sub(1));
+    }
+
+    /// Looks for the rows that fit what is typed, on another thread.
+    pub(super) fn filter_demos(&mut self, fx: &mut Effects) {
+        let query = self.prompt.demos.filter.text().trim().to_owned();
+        if query.is_empty() {
+            self.prompt.demos.fitting = None;
+            return self.fill_demos();
+        }
+        let Some(prepared) = self.prepared().cloned() else { return };
+        let request = self.prompt.demos.filtering.ask(query);
+        fx.extend(request.map(|query| Effect::FilterDemos { prepared, query }));
+    }
+
+    /// Rows that fit were found.
+    pub(super) fn demos_filtered(&mut self, rows: Vec<usize>, fx: &mut Effects) {
+        let next = self.prompt.demos.filtering.done();
+        if !self.prompt.demos.filter.text().trim().is_empty() {
+            self.prompt.demos.fitting = Some(rows);
+        }
+        self.fill_demos();
+        if let Some((query, prepared)) = next.zip(self.prepared().cloned()) {
+            fx.push(Effect::FilterDemos { prepared, query });
+        }
     }
 
     /// Puts the rows that fit into the list.
     pub(super) fn fill_demos(&mut self) {
         let Some(prepared) = self.prepared().cloned() else { return };
         let data = &prepared.data;
-        let words: Vec<String> = self.prompt.demos.filter.text().split_whitespace().map(str::to_lowercase).collect();
-        self.prompt.demos.fill(data.split(Split::Train), |row| {
-            data.gold(row).is_some() && {
-                // The raw text is looked at: cleaning thousands of texts takes longer than a frame.
-                words.is_empty() || {
-                    let text = data.raw_text(row).to_lowercase();
-                    words.iter().all(|word| text.contains(word.as_str()))
-                }
-            }
-        });
+        let fitting = self.prompt.demos.fitting.take();
+        let rows = fitting.as_deref().unwrap_or_else(|| data.split(Split::Train));
+        self.prompt.demos.fill(rows, |row| data.gold(row).is_some());
+        self.prompt.demos.fitting = fitting;
     }
 
     /// Lists all training rows again; false if they are.
@@ -274,7 +293,7 @@ impl App {
         let any = !demos.filter.text().is_empty() || demos.like.is_some();
         if any {
             demos.filter.reset("");
-            demos.like = None;
+            (demos.like, demos.fitting) = (None, None);
             self.fill_demos();
         }
         any

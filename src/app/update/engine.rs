@@ -12,7 +12,7 @@ use crate::engine::{EngineError, Event, GenerateRequest, Outcome, ScoreRequest, 
 use crate::session::run::best;
 
 /// Rows of the probe that are answered first, for figures within a second.
-const HEAD: usize = 8;
+const HEAD: usize = 6;
 /// Tokens that the next-token window shows.
 const NEXT_TOKENS: usize = 40;
 

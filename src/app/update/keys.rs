@@ -37,6 +37,7 @@ fn is_plain(action: Action) -> bool {
             | DeleteForward
             | DeleteWordBack
             | DeleteWordForward
+            | DeleteToStart
             | DeleteToEnd
             | Enter
     )

@@ -54,6 +54,7 @@ impl App {
             Message::OpenFailed(error) => self.open_failed(error),
             Message::Rendered { edit, row, sheet } => self.rendered(edit, row, sheet.map(|sheet| *sheet), fx),
             Message::Similar { row, rows } => self.similar_found(row, rows),
+            Message::DemosFiltered(rows) => self.demos_filtered(rows, fx),
             Message::Drawn(rows) => self.drawn(rows, fx),
             Message::Engine { ticket, event } => self.engine(ticket, event, fx),
             Message::Refused { ticket, error } => self.refused(ticket, error, fx),

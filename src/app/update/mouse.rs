@@ -1,5 +1,7 @@
 //! The mouse: it focuses, selects, scrolls and opens what keys do too.
 
+use std::time::Duration;
+
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
 use super::Effects;
@@ -11,6 +13,8 @@ use crate::app::window::Window;
 
 /// Lines that a turn of the wheel scrolls.
 const WHEEL: usize = 3;
+/// Time in which a second click at the same place selects the word.
+const DOUBLE: Duration = Duration::from_millis(400);
 
 impl App {
     pub(super) fn mouse(&mut self, mouse: MouseEvent, fx: &mut Effects) {
@@ -77,8 +81,13 @@ impl App {
         match pane {
             Pane::Template | Pane::System => {
                 self.prompt.typing = true;
-                if let Some((x, y)) = self.text_place(x, y) {
-                    self.edit(EditorCommand::ClickAt { x, y }, false, fx);
+                if let Some(place) = self.text_place(x, y) {
+                    let twice = self.clicked.is_some_and(|(at, last)| last == place && self.now < at + DOUBLE);
+                    self.clicked = Some((self.now, place));
+                    let (x, y) = place;
+                    let command =
+                        if twice { EditorCommand::SelectWordAt { x, y } } else { EditorCommand::ClickAt { x, y } };
+                    self.edit(command, false, fx);
                 }
             }
             _ => self.prompt.typing = false,

@@ -1,6 +1,5 @@
 //! The rows of a run: listed, looked at, marked.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Effects, SIFT, moved};
@@ -134,9 +133,6 @@ impl App {
             self.timers.sift = Some(self.now + SIFT);
         }
         let marked = self.marks.iter().filter(|(_, mark)| !mark.is_empty()).map(|(row, _)| *row).collect();
-        let other = self.runs.beside.as_ref().map(|other| {
-            Arc::new(other.rows.iter().map(|row| (row.row, row.predicted.clone())).collect::<HashMap<_, _>>())
-        });
         let request = SiftRequest {
             revision: state.0,
             filter: state.1.clone(),
@@ -144,7 +140,7 @@ impl App {
             prepared: run.about.prepared.clone(),
             labels: run.about.labels.clone(),
             marked,
-            other,
+            other: self.runs.beside.clone(),
         };
         self.rows.sifted = Some(state);
         fx.extend(self.rows.sifting.ask(request).map(|request| Effect::Sift(Box::new(request))));
@@ -155,8 +151,8 @@ impl App {
         let next = self.rows.sifting.done();
         fx.extend(next.map(|request| Effect::Sift(Box::new(request))));
         let Some(run) = &self.run else { return };
-        // Places of another run, or of rows that were replaced since, mean nothing.
-        if revision > run.revision {
+        // Places in another run mean nothing.
+        if revision >> 32 != run.revision >> 32 {
             return;
         }
         match listed {

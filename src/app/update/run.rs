@@ -91,12 +91,17 @@ impl App {
     }
 
     /// Shows a run in the views.
-    pub(super) fn look_at(&mut self, run: Run) {
+    pub(super) fn look_at(&mut self, mut run: Run) {
+        // Listings of the run before are told from those of this one by their revisions.
+        self.revisions += 1 << 32;
+        run.revision = self.revisions;
         let same = self.run.as_ref().is_some_and(|old| old.about.path == run.about.path);
         let labels = run.confusion.labels().len();
         self.run = Some(run);
+        self.rows.sifted = None;
         if !same {
-            self.rows = RowsState::default();
+            let sifting = std::mem::take(&mut self.rows.sifting);
+            self.rows = RowsState { sifting, ..RowsState::default() };
             self.evaluate.scroll = 0;
             let (gold, predicted) = self.evaluate.cell;
             if gold >= labels || predicted >= labels {

@@ -28,6 +28,7 @@ fn command(action: Action, page: usize) -> Option<EditorCommand> {
         Action::DeleteForward => EditorCommand::DeleteForward,
         Action::DeleteWordBack => EditorCommand::DeleteWordBack,
         Action::DeleteWordForward => EditorCommand::DeleteWordForward,
+        Action::DeleteToStart => EditorCommand::DeleteToStart,
         Action::DeleteToEnd => EditorCommand::DeleteToEnd,
         Action::Enter => EditorCommand::NewLine,
         Action::Undo => EditorCommand::Undo,
@@ -84,7 +85,7 @@ impl App {
             Some(Window::Picker(picker)) => picker.filter(),
             Some(Window::Input(input)) => {
                 input.error = None;
-                self.input_changed();
+                self.input_changed(fx);
             }
             _ => {}
         }

@@ -175,7 +175,7 @@ impl App {
     }
 
     /// The line of input was changed: filters show what they would do at once.
-    pub(super) fn input_changed(&mut self) {
+    pub(super) fn input_changed(&mut self, fx: &mut Effects) {
         let Some(Window::Input(input)) = self.windows.last() else { return };
         let text = input.editor.text().to_owned();
         match input.purpose {
@@ -185,7 +185,7 @@ impl App {
             }
             Purpose::FilterDemos => {
                 self.prompt.demos.filter.reset(&text);
-                self.fill_demos();
+                self.filter_demos(fx);
             }
             _ => {}
         }
