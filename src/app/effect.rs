@@ -72,6 +72,8 @@ pub enum Effect {
     Sift(Box<SiftRequest>),
     /// Render the prompt of a run's row.
     Detail {
+        /// The run's folder.
+        run: PathBuf,
         /// The run's session and data.
         prepared: Arc<Prepared>,
         /// The row.

@@ -122,6 +122,8 @@ pub enum Message {
     },
     /// The prompt of a run's row was rendered.
     Detail {
+        /// The run's folder.
+        run: PathBuf,
         /// The row.
         row: usize,
         /// Its prompt, or what is wrong.

@@ -28,6 +28,8 @@ pub struct About {
     pub prepared: Option<Arc<Prepared>>,
     /// The model's name.
     pub model: String,
+    /// SHA-256 of the model's files.
+    pub model_sha256: String,
 }
 
 /// The rows of a run with what is counted of them.
@@ -137,6 +139,7 @@ pub(crate) mod tests {
             labels: vec!["yes".to_owned(), "no".to_owned()],
             prepared: None,
             model: "scripted".to_owned(),
+            model_sha256: "0".repeat(64),
         }
     }
 

@@ -90,6 +90,8 @@ pub struct PromptState {
     pub probabilities: bool,
     /// Counts the changes of the prompt.
     pub edit: u64,
+    /// The edit that the session began with.
+    pub since: u64,
     /// What was rendered last.
     pub sheet: Option<Arc<Sheet>>,
     /// What is wrong with the prompt as it is now.
@@ -197,6 +199,7 @@ impl Default for PromptState {
             folded: true,
             probabilities: false,
             edit: 0,
+            since: 0,
             sheet: None,
             problem: None,
             rendering: Latest::default(),

@@ -181,6 +181,7 @@ pub fn about(path: &Path, manifest: &Manifest, prepared: Option<Arc<Prepared>>) 
         labels: manifest.labels.clone(),
         prepared,
         model: manifest.model.name.clone(),
+        model_sha256: manifest.model.sha256.clone(),
     }
 }
 

@@ -34,6 +34,8 @@ const MOST_SIMILAR: usize = 50;
 pub enum Incoming {
     /// A message.
     Message(Message),
+    /// What comes of opening a session; of one that nobody waits for any more it is dropped.
+    Opening(u64, Message),
     /// The engine says something; which job it is about is known on the loop's own thread.
     Event(Event),
 }
@@ -42,6 +44,8 @@ pub enum Incoming {
 #[derive(Clone)]
 pub struct Mailbox {
     sender: UnboundedSender<Incoming>,
+    /// The number of the opening that it is about.
+    opening: Option<u64>,
     /// Threads that will still say something.
     pending: Arc<AtomicUsize>,
 }
@@ -49,7 +53,10 @@ pub struct Mailbox {
 impl Mailbox {
     /// Leaves a message. When the program ends nobody reads it any more, and nobody needs to.
     pub fn send(&self, message: Message) {
-        let _ = self.sender.send(Incoming::Message(message));
+        let _ = self.sender.send(match self.opening {
+            Some(number) => Incoming::Opening(number, message),
+            None => Incoming::Message(message),
+        });
     }
 }
 
@@ -95,7 +102,7 @@ pub struct World {
     jobs: HashMap<Ticket, Cancel>,
     chosen: Arc<Chosen>,
     kept: Arc<Mutex<Kept>>,
-    opening: Cancel,
+    opening: (u64, Cancel),
     beginning: Cancel,
     place: Place,
 }
@@ -105,7 +112,7 @@ impl World {
     pub fn start(backend: Box<dyn Backend>, place: Place) -> Result<(Self, UnboundedReceiver<Incoming>), EngineError> {
         let (engine, events) = Engine::start(backend)?;
         let (sender, receiver) = unbounded_channel();
-        let mailbox = Mailbox { sender: sender.clone(), pending: Arc::default() };
+        let mailbox = Mailbox { sender: sender.clone(), opening: None, pending: Arc::default() };
         let failed = |error: std::io::Error| EngineError::Failed(format!("a thread could not be started: {error}"));
         std::thread::Builder::new()
             .name("events".to_owned())
@@ -120,7 +127,7 @@ impl World {
             jobs: HashMap::new(),
             chosen: Arc::default(),
             kept: Arc::default(),
-            opening: Cancel::default(),
+            opening: (0, Cancel::default()),
             beginning: Cancel::default(),
             place,
         };
@@ -136,6 +143,7 @@ impl World {
     pub fn message(&mut self, incoming: Incoming) -> Option<Message> {
         let event = match incoming {
             Incoming::Message(message) => return Some(message),
+            Incoming::Opening(number, message) => return Some(message).filter(|_| number == self.opening.0),
             Incoming::Event(event) => event,
         };
         let ticket = *self.tickets.get(&event.job())?;
@@ -146,26 +154,13 @@ impl World {
         Some(Message::Engine { ticket, event })
     }
 
-    /// Does work on a thread of its own; should it panic, `fallback` says what comes of it instead.
+    /// See [`behind`].
     fn behind(
         &self,
         fallback: impl FnOnce(String) -> Message + Send + 'static,
         work: impl FnOnce(&Mailbox) -> Message + Send + 'static,
     ) {
-        let mailbox = self.mailbox.clone();
-        mailbox.pending.fetch_add(1, Ordering::SeqCst);
-        let failed = mailbox.clone();
-        let spawned = std::thread::Builder::new().name("behind".to_owned()).spawn(move || {
-            let done = catch_unwind(AssertUnwindSafe(|| work(&mailbox)));
-            mailbox.send(
-                done.unwrap_or_else(|panic| fallback(format!("a fault in the program: {}", panic_text(&*panic)))),
-            );
-            mailbox.pending.fetch_sub(1, Ordering::SeqCst);
-        });
-        if let Err(error) = spawned {
-            failed.pending.fetch_sub(1, Ordering::SeqCst);
-            failed.send(Message::Said(Tone::Bad, format!("a thread could not be started: {error}")));
-        }
+        behind(self.mailbox.clone(), fallback, work);
     }
 
     /// The same for work of which there is only something to be told.
@@ -206,7 +201,7 @@ impl World {
     pub fn carry(&mut self, effect: Effect) -> Option<Screen> {
         match effect {
             Effect::Open(name) => self.open(name),
-            Effect::StopOpening => self.opening.cancel(),
+            Effect::StopOpening => self.opening.1.cancel(),
             Effect::Render(request) => {
                 let chosen = Arc::clone(&self.chosen);
                 let (edit, row) = (request.edit, request.row);
@@ -250,10 +245,16 @@ impl World {
                     move |_| Message::Sifted { revision, listed: sift::sift(&request) },
                 );
             }
-            Effect::Detail { prepared, row, model } => self.behind(
-                move |error| Message::Detail { row, prompt: Err(error) },
-                move |_| Message::Detail { row, prompt: scribe::prompt_of(&prepared, row, model.as_deref()) },
-            ),
+            Effect::Detail { run, prepared, row, model } => {
+                let of = run.clone();
+                self.behind(
+                    move |error| Message::Detail { run: of, row, prompt: Err(error) },
+                    move |_| {
+                        let prompt = scribe::prompt_of(&prepared, row, model.as_deref());
+                        Message::Detail { run, row, prompt }
+                    },
+                );
+            }
             Effect::Compare { pair, texts } => self.behind(
                 |error| Message::Said(Tone::Bad, error),
                 move |_| Message::Compared { pair, lines: diff::words(&texts.0, &texts.1) },
@@ -355,13 +356,33 @@ impl World {
 
     fn open(&mut self, name: String) {
         // What was being opened before is not wanted any more.
-        self.opening.cancel();
-        self.opening = Cancel::default();
-        let stop = self.opening.clone();
+        self.opening.1.cancel();
+        self.opening = (self.opening.0 + 1, Cancel::default());
+        let (number, stop) = self.opening.clone();
         let (kept, place) = (Arc::clone(&self.kept), self.place.clone());
-        self.behind(Message::OpenFailed, move |mailbox| open::open(&name, &place, &stop, &kept, mailbox));
+        let mailbox = Mailbox { opening: Some(number), ..self.mailbox.clone() };
+        behind(mailbox, Message::OpenFailed, move |mailbox| open::open(&name, &place, &stop, &kept, mailbox));
         // The command line's overrides are of the session that it names.
         self.place.overrides.clear();
+    }
+}
+
+/// Does work on a thread of its own; should it panic, `fallback` says what comes of it instead.
+fn behind(
+    mailbox: Mailbox,
+    fallback: impl FnOnce(String) -> Message + Send + 'static,
+    work: impl FnOnce(&Mailbox) -> Message + Send + 'static,
+) {
+    mailbox.pending.fetch_add(1, Ordering::SeqCst);
+    let failed = mailbox.clone();
+    let spawned = std::thread::Builder::new().name("behind".to_owned()).spawn(move || {
+        let done = catch_unwind(AssertUnwindSafe(|| work(&mailbox)));
+        mailbox.send(done.unwrap_or_else(|panic| fallback(format!("a fault in the program: {}", panic_text(&*panic)))));
+        mailbox.pending.fetch_sub(1, Ordering::SeqCst);
+    });
+    if let Err(error) = spawned {
+        failed.pending.fetch_sub(1, Ordering::SeqCst);
+        failed.send(Message::Said(Tone::Bad, format!("a thread could not be started: {error}")));
     }
 }
 

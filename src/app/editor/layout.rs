@@ -10,8 +10,8 @@ use std::ops::Range;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-/// Columns that a grapheme takes at most. Clusters of Indic scripts can ask for more; they are drawn cut.
-const WIDEST: usize = 2;
+/// Columns that a grapheme takes at most: clusters of Indic scripts have 3 or 4. What asks for more is drawn cut.
+const WIDEST: usize = 4;
 /// What is drawn for a control character.
 const PLACEHOLDER: &str = "·";
 
@@ -24,7 +24,7 @@ pub struct Line {
     pub number: Option<usize>,
 }
 
-/// Columns that a grapheme takes when it is [`shown`], at most 2. A tab takes one, a newline none, any other control
+/// Columns that a grapheme takes when it is [`shown`], at most 4. A tab takes one, a newline none, any other control
 /// character one: C0, C1, DEL, line and paragraph separators, and what overrides or isolates reading direction.
 pub fn column_width(grapheme: &str) -> usize {
     match grapheme {

@@ -320,7 +320,7 @@ fn nothing_raw_is_shown() {
     {
         assert_eq!((column_width(grapheme), shown(grapheme).width()), (width, width), "{grapheme:?}");
     }
-    assert_eq!((shown("क्षी").as_ref(), column_width("क्षी"), "क्षी".width()), ("क्ष", 2, 3));
+    assert_eq!((shown("क्षी").as_ref(), column_width("क्षी")), ("क्षी", 3));
     let chain = "👩\u{200d}".repeat(1000);
-    assert_eq!((shown(&chain).width(), column_width(&chain)), (2, 2));
+    assert_eq!((shown(&chain).width(), column_width(&chain)), (4, 4));
 }

@@ -105,6 +105,8 @@ impl App {
                     rows.extend(row);
                     batch.push(Place::Row);
                     self.fresh_answer();
+                } else if purpose == Purpose::ProbeHead && by_score {
+                    self.jobs.want(Purpose::Row);
                 }
                 let work = if by_score { score(prompts, rows) } else { generate(prompts, rows, false) };
                 self.prompt.batch = batch;

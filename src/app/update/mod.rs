@@ -67,7 +67,7 @@ impl App {
             Message::RecordFailed(error) => self.record_failed(error, fx),
             Message::RunEnded(end) => self.run_ended(end, fx),
             Message::Sifted { revision, listed } => self.sifted(revision, listed, fx),
-            Message::Detail { row, prompt } => self.detail_rendered(row, prompt),
+            Message::Detail { run, row, prompt } => self.detail_rendered(&run, row, prompt),
             Message::Versioned { edit, version } => self.versioned(edit, *version, fx),
             Message::Runs(entries) => self.runs_listed(entries),
             Message::RunsChanged => self.list_runs(fx),

@@ -183,6 +183,10 @@ impl App {
 
     /// The prompt was rendered, or could not be.
     pub(super) fn rendered(&mut self, edit: u64, row: Option<usize>, sheet: Result<Sheet, Problem>, fx: &mut Effects) {
+        // What was rendered for a session that was open before is nobody's any more.
+        if edit < self.prompt.since {
+            return;
+        }
         let next = self.prompt.rendering.done();
         fx.extend(next.map(|request| Effect::Render(Box::new(request))));
         let with_model = self.prompt.asked.as_ref().is_some_and(|((_, _, model), _)| *model);

@@ -1,5 +1,6 @@
 //! The rows of a run: listed, looked at, marked.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::{Effects, SIFT, moved};
@@ -179,16 +180,28 @@ impl App {
         if shown || self.rows.asked.is_some() {
             return;
         }
-        let Some(prepared) = self.prepared_of_run().cloned() else { return };
+        let Some(run) = &self.run else { return };
+        let Some(prepared) = run.about.prepared.clone() else { return };
+        let model = self.model().cloned();
+        let same = model.as_ref().is_some_and(|model| model.sha256 == run.about.model_sha256);
+        if prepared.session.prompt.chat && !same {
+            let name = &run.about.model;
+            let error = format!("the exact prompt goes through the chat template of {name}: load that model to see it");
+            self.rows.detail = Some((row, Err(error)));
+            return;
+        }
+        let run = run.about.path.clone();
         self.rows.asked = Some(row);
         self.rows.scroll = 0;
-        let model = self.model().cloned();
-        fx.push(Effect::Detail { prepared, row, model });
+        fx.push(Effect::Detail { run, prepared, row, model });
     }
 
     /// The prompt of a row was rendered.
-    pub(super) fn detail_rendered(&mut self, row: usize, prompt: Result<String, String>) {
+    pub(super) fn detail_rendered(&mut self, run: &Path, row: usize, prompt: Result<String, String>) {
         self.rows.asked = None;
-        self.rows.detail = Some((row, prompt));
+        // Another run has other prompts for the same rows.
+        if self.run.as_ref().is_some_and(|now| now.about.path == run) {
+            self.rows.detail = Some((row, prompt));
+        }
     }
 }

@@ -46,7 +46,8 @@ impl App {
         self.data = DataState::Loading { done: 0, total: None };
         fx.extend(self.jobs.cancel().map(Effect::Cancel));
         let same_model = self.session.as_ref().is_some_and(|old| old.now.model == session.model);
-        self.prompt = PromptState { edit: self.prompt.edit + 1, ..PromptState::default() };
+        let edit = self.prompt.edit + 1;
+        self.prompt = PromptState { edit, since: edit, ..PromptState::default() };
         self.prompt.template.reset(&session.prompt.template);
         self.prompt.system.reset(session.prompt.system.as_deref().unwrap_or_default());
         self.prompt.versions = versions;

@@ -1,5 +1,7 @@
 //! The current row's prompt, exactly as the model sees it.
 
+use std::ops::Range;
+
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use unicode_segmentation::UnicodeSegmentation;
@@ -30,12 +32,6 @@ pub(super) fn titles(app: &App) -> Titles {
     Titles::new(format!("Row {row} {dot} {place}{gold}"), tokens)
 }
 
-/// A stretch of the prompt, or a line that stands for one.
-enum Part<'a> {
-    Text(&'a str, usize),
-    Note(String),
-}
-
 pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
     let (app, theme) = (canvas.app, canvas.theme);
     let Some(sheet) = &app.prompt.sheet else {
@@ -43,47 +39,30 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
         return;
     };
     let stale = app.prompt.problem.is_some() || sheet.row != app.row();
-    let dot = canvas.symbol("·", "|");
-    let mut parts = Vec::new();
+    let shared = sheet.shared.map_or(0, |(_, bytes)| bytes);
+    // What all rows share recedes; from the row's own text on it stands out.
+    let style = |at: usize| match at {
+        _ if stale => theme.stale,
+        at if at < shared => theme.demo,
+        _ => theme.text,
+    };
+    let mut pen = Pen { y: inner.y, skip: app.prompt.row_scroll, inner };
     match sheet.demos_at.clone().filter(|_| app.prompt.folded) {
         Some(range) => {
-            parts.push(Part::Text(sheet.text.get(..range.start).unwrap_or_default(), 0));
+            // The line breaks around the block are those of the line that stands for it.
+            let before = sheet.text.get(..range.start).unwrap_or_default();
+            let behind = sheet.text.get(range.end..).unwrap_or_default();
+            let start = before.strip_suffix('\n').unwrap_or(before).len();
+            let end = sheet.text.len() - behind.strip_prefix('\n').unwrap_or(behind).len();
+            pen.prompt(canvas, &sheet.text, 0..start, &style);
+            let dot = canvas.symbol("·", "|");
             let tokens = app.prompt.demos.cost().map(|tokens| format!(" {dot} {tokens} tokens")).unwrap_or_default();
             let arrow = canvas.symbol("▸", ">");
-            parts.push(Part::Note(format!("{arrow} {} demos{tokens} {dot} f unfolds", sheet.demos.len())));
-            parts.push(Part::Text(sheet.text.get(range.end..).unwrap_or_default(), range.end));
+            let note = format!("{arrow} {} demos{tokens} {dot} f unfolds", sheet.demos.len());
+            pen.line(canvas, &[(&note, theme.accent)]);
+            pen.prompt(canvas, &sheet.text, end..sheet.text.len(), &style);
         }
-        None => parts.push(Part::Text(&sheet.text, 0)),
-    }
-    let shared = sheet.shared.map_or(0, |(_, bytes)| bytes);
-    let mut pen = Pen { y: inner.y, skip: app.prompt.row_scroll, inner };
-    for part in parts {
-        match part {
-            Part::Note(note) => pen.line(canvas, &[(&note, theme.accent)]),
-            Part::Text(text, start) => {
-                // A line break at the end of what stands before the folded part, or behind it, is the note's own.
-                let trimmed = text
-                    .strip_prefix('\n')
-                    .map_or((text, start), |rest| if start > 0 { (rest, start + 1) } else { (text, start) });
-                let (text, start) = trimmed;
-                let text = if app.prompt.folded && sheet.demos_at.is_some() && start == 0 {
-                    text.strip_suffix('\n').unwrap_or(text)
-                } else {
-                    text
-                };
-                for range in text::wrap(text, usize::from(inner.width).max(1)) {
-                    let line = text.get(range.clone()).unwrap_or_default();
-                    if stale {
-                        pen.line(canvas, &[(line, theme.stale)]);
-                        continue;
-                    }
-                    // What all rows share recedes; from the row's own text on it stands out.
-                    pen.text(canvas, line, start + range.start, &|at| {
-                        if at < shared { theme.demo } else { theme.text }
-                    });
-                }
-            }
-        }
+        None => pen.prompt(canvas, &sheet.text, 0..sheet.text.len(), &style),
     }
     if sheet.without_chat {
         pen.line(canvas, &[("(the chat template comes with the model)", theme.dim)]);
@@ -118,20 +97,23 @@ impl Pen {
         }
     }
 
-    /// A line whose style depends on the place in the prompt.
-    fn text(&mut self, canvas: &mut Canvas<'_>, line: &str, start: usize, style: &dyn Fn(usize) -> Style) {
-        let Some(y) = self.next() else { return };
-        let mut x = self.inner.x;
-        for (at, grapheme) in line.grapheme_indices(true) {
-            let columns = column_width(grapheme) as u16;
-            if columns == 0 {
-                continue;
+    /// A stretch of the prompt, wrapped; its style depends on the place.
+    fn prompt(&mut self, canvas: &mut Canvas<'_>, prompt: &str, range: Range<usize>, style: &dyn Fn(usize) -> Style) {
+        let part = prompt.get(range.clone()).unwrap_or_default();
+        for line in text::wrap(part, usize::from(self.inner.width).max(1)) {
+            let Some(y) = self.next() else { continue };
+            let mut x = self.inner.x;
+            for (at, grapheme) in part.get(line.clone()).unwrap_or_default().grapheme_indices(true) {
+                let columns = column_width(grapheme) as u16;
+                if columns == 0 {
+                    continue;
+                }
+                if x + columns > self.inner.right() {
+                    break;
+                }
+                text::put(canvas.buf, x, y, &shown(grapheme), style(range.start + line.start + at));
+                x += columns;
             }
-            if x + columns > self.inner.right() {
-                break;
-            }
-            text::put(canvas.buf, x, y, &shown(grapheme), style(start + at));
-            x += columns;
         }
     }
 }
