@@ -151,7 +151,7 @@ fn arrange_window(app: &mut App) {
     let Some(window) = app.windows.last() else { return };
     let (columns, rows) = app.size;
     let outer = match window {
-        Window::Welcome => centred(app, 72, 20),
+        Window::Welcome => centred(app, 78, 18),
         Window::Help { .. } => centred(app, 100, rows),
         Window::Picker(_) => centred(app, 84, 20),
         Window::Question(question) => centred(app, 66, 5 + lines(&question.text, 62) + question.answers.len() as u16),

@@ -88,6 +88,9 @@ pub fn draw(buf: &mut Buffer, app: &App, themes: &[Theme]) -> Option<Position> {
     let mut canvas = Canvas { buf, app, theme, cursor: None };
     if app.areas.panes.is_empty() {
         too_small(&mut canvas);
+        if app.look.ascii {
+            spell_out(buf);
+        }
         return None;
     }
     panes::header::draw(&mut canvas);
@@ -97,7 +100,25 @@ pub fn draw(buf: &mut Buffer, app: &App, themes: &[Theme]) -> Option<Position> {
     panes::status::draw(&mut canvas);
     panes::footer::draw(&mut canvas);
     overlays::draw(&mut canvas);
-    canvas.cursor
+    let cursor = canvas.cursor;
+    if app.look.ascii {
+        spell_out(buf);
+    }
+    cursor
+}
+
+/// Signs of ours that stand inside of texts, where `--ascii` asks for letters alone.
+fn spell_out(buf: &mut Buffer) {
+    for cell in &mut buf.content {
+        let plain = match cell.symbol() {
+            "…" => "~",
+            "⏎" => "/",
+            "·" => ".",
+            "×" => "x",
+            _ => continue,
+        };
+        cell.set_symbol(plain);
+    }
 }
 
 fn too_small(canvas: &mut Canvas<'_>) {

@@ -219,7 +219,7 @@ impl App {
             // A run that gave way goes on by itself.
             Purpose::Run if !self.jobs.wants(Purpose::Run) => self.end_run(Err(EngineError::Cancelled), fx),
             Purpose::Load if !self.jobs.wants(Purpose::Load) => {
-                self.model = ModelState::Failed("loading was cancelled".to_owned());
+                self.model = ModelState::Failed("loading was cancelled; r loads it again".to_owned());
             }
             _ => {}
         }

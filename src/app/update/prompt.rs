@@ -7,7 +7,7 @@ use crate::app::action::Action;
 use crate::app::effect::Effect;
 use crate::app::jobs::Purpose;
 use crate::app::sheet::{Problem, RenderRequest, Sheet};
-use crate::app::state::App;
+use crate::app::state::{App, ModelState};
 use crate::app::view::Pane;
 use crate::app::views::Answer;
 use crate::app::window::{self, Window};
@@ -67,8 +67,11 @@ impl App {
         self.prompt.answer = Answer::default();
         self.jobs.want(Purpose::Row);
         self.jobs.want(Purpose::Stream);
-        if self.model().is_none() {
-            self.note("the model is not there yet: the answer comes once it is");
+        match self.model {
+            ModelState::Ready(_) => {}
+            // Trying again is what the key is for.
+            ModelState::Failed(_) => self.load_model(),
+            _ => self.note("the model is not there yet: the answer comes once it is"),
         }
     }
 

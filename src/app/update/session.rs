@@ -137,6 +137,8 @@ impl App {
     pub(super) fn saved(&mut self, saved: Result<SessionFile, SaveError>, fx: &mut Effects) {
         match saved {
             Ok(file) => {
+                // By its old name: a bundled session has become a file.
+                self.forget_recovery(fx);
                 let Some(session) = &mut self.session else { return };
                 let place = file.name.clone();
                 // Where the command line says that runs go, they go on going there.
@@ -146,7 +148,6 @@ impl App {
                 session.file = file;
                 session.saved = session.now.clone();
                 self.say(Tone::Good, format!("saved {place}"));
-                self.forget_recovery(fx);
                 self.accept_silently(fx);
                 match self.after_save.take() {
                     Some(Answer::SaveAndQuit) => self.leave(fx),

@@ -15,7 +15,6 @@ fn lines(app: &App) -> Vec<(String, bool)> {
     let at = |action| key(Context::Global, action);
     vec![
         ("Shotglass classifies text with a language model, live.".to_owned(), true),
-        (String::new(), false),
         (
             "This is a session: tweets for and against a march, a prompt, and a small model, which is fetched once (98 MB). \
              View 1 shows the prompt on the left; on the right, what the model makes of one tweet, and of 32 probe tweets."
@@ -38,13 +37,11 @@ fn lines(app: &App) -> Vec<(String, bool)> {
             ),
             false,
         ),
-        (String::new(), false),
-        ("Any key begins.".to_owned(), true),
     ]
 }
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, outer: Rect) {
-    let inner = super::titled(canvas, outer, "Welcome", "");
+    let inner = super::titled(canvas, outer, "Welcome", "Any key begins");
     let width = usize::from(inner.width.saturating_sub(2)).max(1);
     let mut y = inner.y;
     for (line, strong) in lines(canvas.app) {

@@ -68,7 +68,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
         let hint = match (&app.model, &app.prompt.problem) {
             (_, Some(_)) => "",
             (ModelState::Ready(_), None) => "",
-            (ModelState::Failed(_), None) => "without a model there is no answer: m picks one",
+            (ModelState::Failed(_), None) => "no model, no answer: r tries again, m picks another",
             _ => "the label probabilities come here once the model is there",
         };
         canvas.line(below.x, below.y, below.width, &[(hint, theme.dim)]);

@@ -18,7 +18,7 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>) {
     let (name, style) = match &app.model {
         ModelState::Absent => ("no model yet".to_owned(), theme.dim),
         ModelState::Loading { .. } => ("model loading".to_owned(), theme.dim),
-        ModelState::Failed(_) => ("no model: m picks one".to_owned(), theme.bad),
+        ModelState::Failed(_) => ("no model: r tries again, m picks another".to_owned(), theme.bad),
         ModelState::Ready(model) => {
             let threads = if model.device == "cpu" { format!(" {}T", model.threads) } else { String::new() };
             (format!("{}{dot}{} {}{threads}", model.name, model.device, model.dtype), theme.status)
