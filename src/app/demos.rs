@@ -45,6 +45,8 @@ pub struct Demos {
     pub fitting: Option<Vec<usize>>,
     /// Looking for them.
     pub filtering: Latest<String>,
+    /// The edit for which others are being drawn beside the locked ones, and the seed of that draw.
+    pub drawing: Option<(u64, u32)>,
     /// Rows that the list begins with, most similar first, where it was asked for rows like one.
     pub like: Option<(usize, Vec<usize>)>,
     undo: Vec<Choice>,
@@ -63,6 +65,7 @@ impl Default for Demos {
             filter: Editor::single_line(""),
             fitting: None,
             filtering: Latest::default(),
+            drawing: None,
             like: None,
             undo: Vec::new(),
             redo: Vec::new(),

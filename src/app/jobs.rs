@@ -115,7 +115,9 @@ impl Jobs {
     /// wanted again; they go on where they were.
     fn make_way(&mut self, purpose: Purpose) -> Option<Ticket> {
         let job = self.running.filter(|job| job.purpose > purpose && !job.cancelled)?;
-        if matches!(job.purpose, Purpose::ProbeHead | Purpose::ProbeRest | Purpose::Run) {
+        // What gives way to the next-token window is as much wanted as before; else an answer that gives way is stale.
+        let lasting = matches!(job.purpose, Purpose::ProbeHead | Purpose::ProbeRest | Purpose::Run);
+        if lasting || purpose == Purpose::Next {
             self.want(job.purpose);
         }
         self.cancel()

@@ -140,6 +140,8 @@ pub enum Message {
     Runs(Vec<RunEntry>),
     /// Folders of runs were changed.
     RunsChanged,
+    /// A run was deleted.
+    RunDeleted(PathBuf),
     /// A run was read.
     RunLoaded {
         /// Its folder.

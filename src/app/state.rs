@@ -82,6 +82,8 @@ pub struct SessionState {
     pub saved: Session,
     /// As it is now.
     pub now: Session,
+    /// As it is being written.
+    pub saving: Option<Session>,
     /// Where its runs go.
     pub runs: PathBuf,
     /// Whether something changed since unsaved work was kept last.

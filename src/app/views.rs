@@ -169,6 +169,8 @@ pub struct RunsState {
     pub selected: usize,
     /// The first one on the screen.
     pub offset: usize,
+    /// The run that the cursor goes to once it is listed.
+    pub sought: Option<PathBuf>,
     /// The run that others are compared with.
     pub marked: Option<PathBuf>,
     /// The run to compare with, once it is read.

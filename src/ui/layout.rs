@@ -6,7 +6,8 @@ use crate::app::area::{Area, Areas, PaneArea};
 use crate::app::window::Window;
 use crate::app::{App, Pane, View};
 
-use super::panes::{answer, matrix};
+use super::overlays::help;
+use super::panes::{answer, compare, detail, matrix, report, row};
 use super::widgets::{frame, scroll};
 
 /// The least terminal that is drawn to.
@@ -35,6 +36,7 @@ pub fn arrange(app: &mut App) {
     app.areas.tabs = tabs(width);
     app.areas.panes = if width >= WIDE { wide(app, body) } else { narrow(app, body) };
     follow(app);
+    hold(app);
     if let Some(at) = app.areas.pane(Pane::Matrix).filter(|at| !at.folded).map(|at| rect(at.inner)) {
         app.areas.cells = matrix::cells(app, at);
     }
@@ -134,6 +136,27 @@ fn follow(app: &mut App) {
     app.runs.offset = scroll::window(app.runs.selected, app.runs.offset, height, app.runs.entries.len());
 }
 
+/// Scrolls texts back that were scrolled beyond their end.
+fn hold(app: &mut App) {
+    let visible = |app: &App, pane| {
+        let at = app.areas.pane(pane).filter(|at| !at.folded).map(|at| at.inner)?;
+        Some((usize::from(at.width), usize::from(at.height)))
+    };
+    let last = |lines: usize, height: usize| lines.saturating_sub(height);
+    if let Some((width, height)) = visible(app, Pane::Row) {
+        app.prompt.row_scroll = app.prompt.row_scroll.min(last(row::height(app, width), height));
+    }
+    if let Some((width, height)) = visible(app, Pane::Detail) {
+        app.rows.scroll = app.rows.scroll.min(last(detail::height(app, width), height));
+    }
+    if let Some((width, height)) = visible(app, Pane::Compare) {
+        app.runs.scroll = app.runs.scroll.min(last(compare::height(app, width), height));
+    }
+    if let Some((_, height)) = visible(app, Pane::Report) {
+        app.evaluate.scroll = app.evaluate.scroll.min(last(report::height(app), height));
+    }
+}
+
 /// A rectangle of so many columns and lines in the middle, a little above it.
 fn centred(app: &App, width: u16, height: u16) -> Rect {
     let (columns, lines) = app.size;
@@ -167,13 +190,16 @@ fn arrange_window(app: &mut App) {
         // What is typed stands in the first line, a rule below it.
         Window::Picker(_) => Some(below(2)),
         Window::Flips { .. } => Some(below(1)),
+        Window::Question(question) => Some(below(lines(&question.text, inner.width) + 1)),
         Window::Timeline { .. } => Some(Rect { height: (inner.height / 2).max(3).saturating_sub(1), ..below(1) }),
         _ => None,
     };
     (app.areas.window, app.areas.list) = (Some(area(outer)), list.map(area));
     let height = list.map_or(0, |list| usize::from(list.height));
     let (versions, probe) = (app.prompt.versions.len(), app.prompt.probe.rows.len());
+    let keys = help::lines(app).len();
     match app.windows.last_mut() {
+        Some(Window::Help { scroll }) => *scroll = (*scroll).min(keys.saturating_sub(usize::from(inner.height))),
         Some(Window::Picker(picker)) => {
             picker.offset = scroll::window(picker.selected, picker.offset, height, picker.hits.len());
         }

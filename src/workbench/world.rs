@@ -289,12 +289,14 @@ impl World {
                     },
                 );
             }
-            Effect::RenameRun(path, name) => self.change_runs(move || {
-                runs::rename(&path, &name).map_err(|error| error.to_string())?;
-                Ok("the run is renamed".to_owned())
+            Effect::RenameRun(path, name) => self.tell(move |mailbox| {
+                let renamed = runs::rename(&path, &name).map_err(|error| error.to_string());
+                mailbox.send(Message::RunsChanged);
+                renamed.map(|_| "the run is renamed".to_owned())
             }),
-            Effect::DeleteRun(path) => self.change_runs(move || {
+            Effect::DeleteRun(path) => self.tell(move |mailbox| {
                 runs::delete(&path).map_err(|error| error.to_string())?;
+                mailbox.send(Message::RunDeleted(path));
                 Ok("the run is deleted".to_owned())
             }),
             Effect::ExportRun(path, format) => self.tell(move |_| open::export_run(&path, format)),
@@ -343,15 +345,6 @@ impl World {
             // The others are carried out by `carry`.
             _ => {}
         }
-    }
-
-    /// Changes the folders of runs, then lists them again.
-    fn change_runs(&self, work: impl FnOnce() -> Result<String, String> + Send + 'static) {
-        self.tell(move |mailbox| {
-            let done = work();
-            mailbox.send(Message::RunsChanged);
-            done
-        });
     }
 
     fn open(&mut self, name: String) {

@@ -15,7 +15,7 @@ pub fn tour(terminal: &mut Terminal) {
     terminal.send("\r");
     terminal.wait_for(", predicted ");
     terminal.send("x");
-    terminal.wait_for("is doubtful");
+    terminal.wait_for("doubtful");
     terminal.send("6");
     terminal.wait_for("started");
     terminal.send("1");

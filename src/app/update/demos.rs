@@ -2,6 +2,7 @@
 
 use super::{Effects, moved};
 use crate::app::action::Action;
+use crate::app::editor::syntax::{self, Kind};
 use crate::app::effect::Effect;
 use crate::app::state::App;
 use crate::app::view::{Pane, View};
@@ -72,6 +73,12 @@ impl App {
 
     /// Shows exactly these rows.
     pub(super) fn pin(&mut self, rows: Vec<usize>, fx: &mut Effects) {
+        let seed = self.spec().map_or(0, |prompt| prompt.seed);
+        self.pin_drawn(rows, seed, fx);
+    }
+
+    /// The same with rows that were drawn by a seed.
+    fn pin_drawn(&mut self, rows: Vec<usize>, seed: u32, fx: &mut Effects) {
         let per_class = rows.len().div_ceil(self.labels().len().max(1));
         self.prompt.demos.shown.clone_from(&rows);
         self.choose_demos(fx, |prompt| {
@@ -81,9 +88,11 @@ impl App {
             } else {
                 (prompt.demos, prompt.shots) = (DemoStrategy::Pinned, per_class);
             }
-            prompt.pinned = rows;
+            (prompt.pinned, prompt.seed) = (rows, seed);
         });
-        self.give_demos_a_place(fx);
+        if !self.prompt.demos.shown.is_empty() {
+            self.give_demos_a_place(fx);
+        }
         self.fill_demos();
     }
 
@@ -100,18 +109,10 @@ impl App {
         self.pin(rows, fx);
     }
 
-    /// A template without a place for demonstrations gets one, before the row's text.
+    /// A template without a place for demonstrations gets one, before the line with the row's text.
     fn give_demos_a_place(&mut self, fx: &mut Effects) {
-        if self.prompt.demos.shown.is_empty() {
-            return;
-        }
         let text = self.prompt.template.text();
-        if text.contains("demos") {
-            return;
-        }
-        let at = text
-            .find("{{ text }}")
-            .map_or(0, |at| text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |line| line + 1));
+        let Err(at) = demos_place(text) else { return };
         let (before, after) = text.split_at(at);
         let changed = format!("{before}{{{{ demos }}}}\n{after}");
         self.prompt.template.set_text(&changed);
@@ -174,18 +175,14 @@ impl App {
         if wanted == shots {
             return;
         }
-        let place = self.prompt.template.text().contains("demos");
         self.redraw(fx, |prompt| {
             prompt.shots = wanted;
             if prompt.demos == DemoStrategy::Pinned {
                 prompt.demos = DemoStrategy::Random;
             }
         });
-        if wanted > 0 && !place {
-            // Anything but nothing: only then a place is made.
-            self.prompt.demos.shown = vec![usize::MAX];
+        if wanted > 0 {
             self.give_demos_a_place(fx);
-            self.prompt.demos.shown.clear();
         }
     }
 
@@ -199,10 +196,8 @@ impl App {
         let (Some(prepared), Some(prompt)) = (self.prepared().cloned(), self.spec().cloned()) else { return };
         let mut prompt = Box::new(prompt);
         change(&mut prompt);
-        let (strategy, seed) = (prompt.demos, prompt.seed);
-        if let Some(session) = &mut self.session {
-            session.now.prompt.seed = seed;
-        }
+        let strategy = prompt.demos;
+        self.prompt.demos.drawing = Some((self.prompt.edit, prompt.seed));
         self.note(format!("{} locked rows stay, the others are drawn: {}", locked.len(), strategy_name(strategy)));
         let row = self.row();
         fx.push(Effect::Draw { prepared, prompt, locked, row });
@@ -210,9 +205,12 @@ impl App {
 
     /// Rows were drawn to stand beside the locked ones.
     pub(super) fn drawn(&mut self, rows: Result<Vec<usize>, String>, fx: &mut Effects) {
-        match rows {
-            Ok(rows) => self.pin(rows, fx),
-            Err(error) => self.complain(error),
+        let drawing = self.prompt.demos.drawing.take();
+        match (rows, drawing) {
+            // What was changed by hand since is what is wanted now.
+            (Ok(rows), Some((edit, seed))) if edit == self.prompt.edit => self.pin_drawn(rows, seed, fx),
+            (Ok(_), _) => {}
+            (Err(error), _) => self.complain(error),
         }
     }
 
@@ -297,6 +295,22 @@ impl App {
             self.fill_demos();
         }
         any
+    }
+}
+
+/// Whether a template has a place for demonstrations; else where one is to be put: the start of the line that has the row's
+/// text, or of the template.
+fn demos_place(template: &str) -> Result<(), usize> {
+    let spans = syntax::spans(template);
+    let variable = |name: &str| {
+        let named = |(range, kind): &&(std::ops::Range<usize>, Kind)| {
+            *kind == Kind::Variable && template.get(range.clone()) == Some(name)
+        };
+        spans.iter().find(named).map(|(range, _)| range.start)
+    };
+    match (variable("demos"), variable("text")) {
+        (Some(_), _) => Ok(()),
+        (None, at) => Err(at.and_then(|at| template.get(..at)?.rfind('\n')).map_or(0, |line| line + 1)),
     }
 }
 

@@ -131,7 +131,11 @@ impl App {
             Event::Ready { model, .. } => {
                 self.model = ModelState::Ready(model);
                 self.prompt.demos.tokens.clear();
-                self.timers.quiet.get_or_insert(self.now);
+                // Prompts of runs that go through this model's chat template can be shown now.
+                self.rows.detail = None;
+                if !self.jobs.wants(Purpose::ProbeHead) && !self.jobs.wants(Purpose::Row) {
+                    self.timers.quiet.get_or_insert(self.now);
+                }
             }
             Event::Token { text, logprob, .. } if job.purpose == Purpose::Stream && !job.cancelled => {
                 let answer = &mut self.prompt.answer;
@@ -219,6 +223,7 @@ impl App {
             // A run that gave way goes on by itself.
             Purpose::Run if !self.jobs.wants(Purpose::Run) => self.end_run(Err(EngineError::Cancelled), fx),
             Purpose::Load if !self.jobs.wants(Purpose::Load) => {
+                self.evaluate.waiting = None;
                 self.model = ModelState::Failed("loading was cancelled; r loads it again".to_owned());
             }
             _ => {}
@@ -230,6 +235,7 @@ impl App {
         match job.purpose {
             Purpose::Run => self.end_run(Err(error.clone()), fx),
             Purpose::Load => {
+                self.evaluate.waiting = None;
                 self.complain(format!("the model cannot be loaded: {text}"));
                 self.model = ModelState::Failed(text);
             }

@@ -250,7 +250,8 @@ impl App {
             return true;
         }
         let waiting = self.jobs.wants(Purpose::Run);
-        let any = !self.jobs.is_idle();
+        // What waits for a template that can be rendered is no work yet.
+        let any = self.jobs.running().is_some() || waiting;
         for purpose in [Purpose::Next, Purpose::Row, Purpose::ProbeHead, Purpose::Stream, Purpose::ProbeRest] {
             self.jobs.forget(purpose);
         }

@@ -71,6 +71,7 @@ impl App {
             Message::Versioned { edit, version } => self.versioned(edit, *version, fx),
             Message::Runs(entries) => self.runs_listed(entries),
             Message::RunsChanged => self.list_runs(fx),
+            Message::RunDeleted(path) => self.run_deleted(&path, fx),
             Message::RunLoaded { path, run, beside } => self.run_loaded(&path, run.map(|run| *run), beside, fx),
             Message::Compared { pair, lines } => self.runs.compared = Some((pair, lines)),
             Message::Models(models) => self.models_listed(models),

@@ -38,14 +38,19 @@ impl App {
             return;
         }
         let Some(pane) = self.areas.pane_at(x, y) else { return };
-        let before = self.focus.insert(self.view, pane);
+        // The text that is typed in follows its cursor, not the wheel.
+        if self.is_typing() && matches!(pane, Pane::Template | Pane::System) {
+            return;
+        }
+        let before = self.pane();
+        self.focus.insert(self.view, pane);
         let typing = std::mem::take(&mut self.prompt.typing);
         for _ in 0..WHEEL {
             self.act(action, false, fx);
         }
         self.prompt.typing = typing;
         // Looking elsewhere takes the focus along only where nothing is being typed.
-        if typing && let Some(before) = before {
+        if typing {
             self.focus.insert(self.view, before);
         }
     }
@@ -141,7 +146,13 @@ impl App {
 
     /// A click beside a window closes it; one on a line of its list selects the line, a second one opens it.
     fn click_window(&mut self, x: u16, y: u16, fx: &mut Effects) {
-        if matches!(self.windows.last(), Some(Window::Question(_))) {
+        if let Some(Window::Question(question)) = self.windows.last() {
+            let line = self.areas.list.filter(|list| list.contains(x, y)).map(|list| usize::from(y - list.y));
+            let answer = line.and_then(|line| question.answers.get(line)).map(|(_, _, answer)| answer.clone());
+            if let Some(answer) = answer {
+                self.windows.pop();
+                self.answer(answer, fx);
+            }
             return;
         }
         if self.areas.window.is_some_and(|area| !area.contains(x, y)) {

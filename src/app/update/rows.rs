@@ -55,6 +55,11 @@ impl App {
             _ => {}
         }
         let Some(row) = row else { return };
+        let about_row = matches!(action, Action::UseAsDemo | Action::Try | Action::Tag | Action::Note | Action::Doubt);
+        if about_row && !self.is_of_this_data() {
+            return self
+                .note(format!("row {row} is one of other data than this session's: open the run's own session first"));
+        }
         match action {
             Action::UseAsDemo => self.use_as_demo(row, fx),
             Action::Try => {
@@ -98,6 +103,12 @@ impl App {
 
     fn prepared_of_run(&self) -> Option<&Arc<crate::session::prepare::Prepared>> {
         self.run.as_ref()?.about.prepared.as_ref()
+    }
+
+    /// Whether the run's rows are those of the session that is open: elsewhere the same numbers are other rows.
+    fn is_of_this_data(&self) -> bool {
+        let (run, session) = (self.prepared_of_run(), self.prepared());
+        run.zip(session).is_some_and(|(run, session)| run.data.sha256() == session.data.sha256())
     }
 
     /// Changes the mark on a row.

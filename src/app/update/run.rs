@@ -8,7 +8,7 @@ use crate::app::action::Action;
 use crate::app::effect::{Begin, Effect};
 use crate::app::jobs::Purpose;
 use crate::app::run::Run;
-use crate::app::state::App;
+use crate::app::state::{App, ModelState};
 use crate::app::toast::Tone;
 use crate::app::view::{Pane, View};
 use crate::app::views::RowsState;
@@ -46,6 +46,9 @@ impl App {
             return self.note("there is no session to run yet");
         };
         let Some(model) = self.model().cloned() else {
+            if matches!(self.model, ModelState::Failed(_)) {
+                return self.complain("there is no model to run: m picks one, r tries the last one again");
+            }
             self.evaluate.waiting = Some(resume);
             return self.note("the run begins as soon as the model is there");
         };
@@ -81,6 +84,7 @@ impl App {
         match run {
             Ok(run) => {
                 self.recording = true;
+                self.runs.sought = Some(run.about.path.clone());
                 self.look_at(run);
                 self.jobs.want(Purpose::Run);
                 self.accept_silently(fx);

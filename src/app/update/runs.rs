@@ -26,14 +26,34 @@ impl App {
     /// Runs were found.
     pub(super) fn runs_listed(&mut self, entries: Vec<RunEntry>) {
         let current = self.run_entry().map(|entry| entry.path.clone());
+        let sought = self.runs.sought.take();
         self.runs.loading = false;
         self.runs.entries = entries;
-        let place = current.and_then(|path| self.runs.entries.iter().position(|entry| entry.path == path));
+        let find = |path: &Path| self.runs.entries.iter().position(|entry| entry.path == path);
+        let place = sought.as_deref().and_then(find).or_else(|| current.as_deref().and_then(find));
+        if place.is_none() {
+            // It is not there yet: the next listing has it.
+            self.runs.sought = sought;
+        }
+        // A run on the screen that was renamed is called so there too.
+        if let Some(run) = &mut self.run
+            && let Some(entry) = self.runs.entries.iter().find(|entry| entry.path == run.about.path)
+        {
+            run.about.name.clone_from(&entry.name);
+        }
         self.runs.selected = place.unwrap_or(self.runs.selected).min(self.runs.entries.len().saturating_sub(1));
         let gone = |path: &Path| !self.runs.entries.iter().any(|entry| entry.path == path);
         if self.runs.marked.as_deref().is_some_and(gone) {
             (self.runs.marked, self.runs.beside) = (None, None);
         }
+    }
+
+    /// A run was deleted.
+    pub(super) fn run_deleted(&mut self, path: &Path, fx: &mut Effects) {
+        if self.run.as_ref().is_some_and(|run| run.about.path == path) && !self.recording {
+            self.run = None;
+        }
+        self.list_runs(fx);
     }
 
     /// Actions in the list of runs and in the comparison.
@@ -80,7 +100,7 @@ impl App {
                 self.open_window(Window::Question(Question {
                     title: format!("Delete the run `{}`?", entry.name),
                     text: format!("{} with all its answers is removed from the disk.", entry.path.display()),
-                    answers: vec![('d', "delete", Answer::Delete(entry.path)), ('n', "keep", Answer::No)],
+                    answers: vec![('n', "keep", Answer::No), ('d', "delete", Answer::Delete(entry.path))],
                 }));
             }
             Action::Export => {

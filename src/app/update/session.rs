@@ -56,7 +56,8 @@ impl App {
         self.runs = RunsState::default();
         self.run = None;
         self.marks.clear();
-        self.session = Some(SessionState { file, saved: session.clone(), now: session, runs, touched: false });
+        self.session =
+            Some(SessionState { file, saved: session.clone(), now: session, saving: None, runs, touched: false });
         if !(same_model && matches!(self.model, ModelState::Ready(_))) {
             self.load_model();
         }
@@ -113,11 +114,12 @@ impl App {
 
     /// Saves the session's file.
     pub(super) fn save(&mut self, force: bool, fx: &mut Effects) {
-        let Some(session) = &self.session else { return self.note("there is no session to save") };
+        let Some(session) = &mut self.session else { return self.note("there is no session to save") };
         if !session.is_dirty() && !force {
             return self.note("everything is saved");
         }
         let (file, was, now) = (session.file.clone(), session.saved.clone(), session.now.clone());
+        session.saving = Some(now.clone());
         fx.push(Effect::Save(Box::new(Saving { file, was, now, name: None, force })));
     }
 
@@ -128,8 +130,9 @@ impl App {
     }
 
     pub(super) fn save_as(&mut self, name: String, fx: &mut Effects) {
-        let Some(session) = &self.session else { return };
+        let Some(session) = &mut self.session else { return };
         let (file, was, now) = (session.file.clone(), session.saved.clone(), session.now.clone());
+        session.saving = Some(now.clone());
         fx.push(Effect::Save(Box::new(Saving { file, was, now, name: Some(name), force: false })));
     }
 
@@ -146,14 +149,11 @@ impl App {
                     session.runs = file.runs().to_owned();
                 }
                 session.file = file;
-                session.saved = session.now.clone();
+                // What was typed meanwhile is in no file yet.
+                session.saved = session.saving.take().unwrap_or_else(|| session.now.clone());
                 self.say(Tone::Good, format!("saved {place}"));
                 self.accept_silently(fx);
-                match self.after_save.take() {
-                    Some(Answer::SaveAndQuit) => self.leave(fx),
-                    Some(Answer::SaveAndOpen(name)) => self.open(name, fx),
-                    _ => {}
-                }
+                self.saved_then(fx);
             }
             Err(SaveError::Changed(text)) => self.open_window(Window::Question(Question {
                 title: "Overwrite the file?".to_owned(),
@@ -167,6 +167,15 @@ impl App {
         }
     }
 
+    /// Does what was to be done once the session is saved.
+    pub(super) fn saved_then(&mut self, fx: &mut Effects) {
+        match self.after_save.take() {
+            Some(Answer::SaveAndQuit) => self.leave(fx),
+            Some(Answer::SaveAndOpen(name)) => self.open(name, fx),
+            _ => {}
+        }
+    }
+
     /// Keeps unsaved work, so that a kill does not lose it.
     pub(super) fn keep_recovery(&mut self, fx: &mut Effects) {
         let Some(session) = self.session.as_mut().filter(|session| session.touched) else { return };
@@ -177,6 +186,10 @@ impl App {
 
     /// There is nothing to recover any more.
     pub(super) fn forget_recovery(&mut self, fx: &mut Effects) {
+        // What was not answered for is asked about again the next time.
+        if self.recovered.is_some() {
+            return;
+        }
         self.timers.recovery = None;
         if let Some(session) = &mut self.session {
             session.touched = false;

@@ -2,18 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use crossterm::event::KeyCode;
+use crossterm::event::{KeyCode, KeyModifiers};
 
 use super::{Effects, moved};
 use crate::app::action::Action;
 use crate::app::effect::Effect;
 use crate::app::jobs;
 use crate::app::keymap::Chord;
-use crate::app::state::App;
+use crate::app::state::{App, SessionState};
 use crate::app::window::{Answer, Choice, Free, Picker, Purpose, Window, model_item, session_item};
 use crate::data::Split;
 use crate::model::locate::CachedModel;
 use crate::session::home::SessionEntry;
+use crate::session::overlay::{MOST_NOTE, MOST_TAG};
 
 impl App {
     /// Keys that a window takes as they are; false leaves the key to the keymap.
@@ -25,6 +26,8 @@ impl App {
                 // The key that closes it does what it always does, but for those that only close.
                 matches!(chord.code, KeyCode::Enter | KeyCode::Esc | KeyCode::Char(' '))
             }
+            // Chords with Ctrl and Alt are no letters; what they mean everywhere they mean here too.
+            Some(Window::Question(_)) if chord.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => false,
             Some(Window::Question(question)) => {
                 let answer = match chord.code {
                     KeyCode::Enter => question.answers.first(),
@@ -54,8 +57,10 @@ impl App {
     pub(super) fn answer(&mut self, answer: Answer, fx: &mut Effects) {
         match answer {
             Answer::SaveAndQuit | Answer::SaveAndOpen(_) => {
+                let dirty = self.session.as_ref().is_some_and(SessionState::is_dirty);
                 self.after_save = Some(answer);
-                self.save(false, fx);
+                // It may have been saved while the question was open.
+                if dirty { self.save(false, fx) } else { self.saved_then(fx) }
             }
             Answer::Quit => {
                 self.forget_recovery(fx);
@@ -123,7 +128,7 @@ impl App {
                 }
             }
             Some(Window::Help { scroll }) => match by {
-                Some(isize::MAX) => {}
+                // The layout knows where the end is.
                 Some(by) => *scroll = scroll.saturating_add_signed(by),
                 None if matches!(action, Action::Help | Action::Quit | Action::Open) => self.close_window(fx),
                 None => {}
@@ -168,8 +173,10 @@ impl App {
                     fx.extend(self.jobs.cancel().map(Effect::Cancel));
                 }
             }
-            // What was typed as a filter goes with the window.
-            Some(Window::Input(input)) if input.purpose == Purpose::FilterRows => self.rows.error = None,
+            // A pattern that is none goes with the window.
+            Some(Window::Input(input)) if input.purpose == Purpose::FilterRows && self.rows.error.take().is_some() => {
+                self.rows.filter.query.clear();
+            }
             _ => {}
         }
     }
@@ -224,6 +231,12 @@ impl App {
                 if let Some(error) = self.rows.error.clone() {
                     return wrong(self, error);
                 }
+            }
+            Purpose::Tag(_) if text.chars().count() > MOST_TAG => {
+                return wrong(self, format!("{MOST_TAG} characters at most"));
+            }
+            Purpose::Note(_) if text.chars().count() > MOST_NOTE => {
+                return wrong(self, format!("{MOST_NOTE} characters at most"));
             }
             Purpose::Tag(row) => self.mark(row, fx, |mark| mark.tag = optional(&text)),
             Purpose::Note(row) => self.mark(row, fx, |mark| mark.note = optional(&text)),

@@ -10,7 +10,7 @@ use crate::ui::Canvas;
 use crate::ui::widgets::text;
 
 /// Lines of the help: a heading, or keys with what they do.
-fn lines(app: &App) -> Vec<(String, String)> {
+pub(in crate::ui) fn lines(app: &App) -> Vec<(String, String)> {
     let first = app.pane().context();
     let contexts = std::iter::once(first).chain(Context::ALL.into_iter().filter(|context| *context != first));
     let mut lines = Vec::new();

@@ -1,6 +1,6 @@
 //! Windows over the view, and the short messages in its corner.
 
-mod help;
+pub(in crate::ui) mod help;
 mod list;
 mod next;
 mod timeline;

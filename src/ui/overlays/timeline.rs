@@ -62,7 +62,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, outer: Rect, selected: usize, offset
     let lines: Vec<Vec<(String, Style)>> =
         diff::words_within(app.prompt.template.text(), &version.prompt.template, PATIENCE)
             .iter()
-            .map(|line| line.iter().map(|piece| styled(canvas, piece)).collect())
+            .map(|line| line.iter().map(|piece| styled(theme, piece)).collect())
             .collect();
     draw_wrapped(canvas, below, &lines, 0);
 }

@@ -41,7 +41,7 @@ fn lines(app: &App) -> Vec<(String, bool)> {
 }
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, outer: Rect) {
-    let inner = super::titled(canvas, outer, "Welcome", "Any key begins");
+    let inner = super::titled(canvas, outer, "Welcome", "Any key begins.");
     let width = usize::from(inner.width.saturating_sub(2)).max(1);
     let mut y = inner.y;
     for (line, strong) in lines(canvas.app) {

@@ -5,6 +5,7 @@ use ratatui::style::Style;
 
 use crate::app::App;
 use crate::app::diff::Tag;
+use crate::ui::theme::Theme;
 use crate::ui::widgets::text;
 use crate::ui::{Canvas, share};
 
@@ -20,16 +21,18 @@ pub(super) fn titles(app: &App) -> Titles {
     }
 }
 
-pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
-    let (app, theme) = (canvas.app, canvas.theme);
-    let Some(entry) = app.run_entry() else { return };
-    let dot = canvas.symbol("·", "|");
-    let mut lines: Vec<Vec<(String, Style)>> = Vec::new();
+/// A line of pieces in their styles.
+type Pieces = Vec<(String, Style)>;
+
+/// The lines of the pane.
+fn lines(app: &App, theme: &Theme) -> Vec<Pieces> {
+    let Some(entry) = app.run_entry() else { return Vec::new() };
+    let dot = if app.look.ascii { "|" } else { "·" };
+    let mut lines: Vec<Pieces> = Vec::new();
     let facts = match &entry.facts {
         Ok(facts) => facts,
         Err(error) => {
-            draw_wrapped(canvas, inner, &[vec![(error.clone(), theme.bad)]], 0);
-            return;
+            return vec![vec![(error.clone(), theme.bad)]];
         }
     };
     if let Some(error) = &facts.error {
@@ -71,16 +74,26 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
             lines.extend(diff.iter().map(|line| line.iter().map(|(_, text)| (text.clone(), theme.text)).collect()));
         }
         Some((_, diff)) => {
-            lines.extend(diff.iter().map(|line| line.iter().map(|piece| styled(canvas, piece)).collect()))
+            lines.extend(diff.iter().map(|line| line.iter().map(|piece| styled(theme, piece)).collect()))
         }
         None => {}
     }
-    draw_wrapped(canvas, inner, &lines, app.runs.scroll);
+    lines
+}
+
+/// Lines that the pane has at a width.
+pub(in crate::ui) fn height(app: &App, width: usize) -> usize {
+    let whole = |line: &Pieces| line.iter().map(|(text, _)| text.as_str()).collect::<String>();
+    lines(app, &Theme::default()).iter().map(|line| text::wrap(&whole(line), width.max(1)).len()).sum()
+}
+
+pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
+    let lines = lines(canvas.app, canvas.theme);
+    draw_wrapped(canvas, inner, &lines, canvas.app.runs.scroll);
 }
 
 /// A piece of a difference: colour is never all that tells.
-pub(in crate::ui) fn styled(canvas: &Canvas<'_>, (tag, text): &(Tag, String)) -> (String, Style) {
-    let theme = canvas.theme;
+pub(in crate::ui) fn styled(theme: &Theme, (tag, text): &(Tag, String)) -> (String, Style) {
     match tag {
         Tag::Same => (text.clone(), theme.text),
         Tag::Gone => (format!("[-{text}-]"), theme.removed),

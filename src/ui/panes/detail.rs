@@ -104,6 +104,11 @@ fn how(session: &crate::session::Session, labels: &[String]) -> String {
     }
 }
 
+/// Lines that the pane has at a width.
+pub(in crate::ui) fn height(app: &App, width: usize) -> usize {
+    lines(app, &crate::ui::theme::Theme::default(), width.saturating_sub(1).max(1)).len()
+}
+
 pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
     let lines = lines(canvas.app, canvas.theme, usize::from(inner.width.saturating_sub(1)).max(1));
     let most = lines.len().saturating_sub(usize::from(inner.height));

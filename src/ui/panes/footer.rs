@@ -1,9 +1,9 @@
 //! The last line: the keys of the focused pane, by the keymap.
 
+use crate::app::App;
 use crate::app::action::{Action, Context};
 use crate::app::view::Pane;
 use crate::app::window::Window;
-use crate::app::{App, View};
 use crate::ui::widgets::text;
 use crate::ui::{Canvas, edge_row};
 
@@ -23,19 +23,24 @@ fn actions(app: &App) -> Vec<Action> {
         Pane::Demos => &[Toggle, MoveUp, MoveDown, Lock, Strategy, Draw, MoreShots, FewerShots, Find],
         Pane::Row | Pane::Answer => &[RunRow, PreviousRow, NextRow, Fold, Probabilities, NextToken, GoToRow],
         Pane::Probe => &[Flips, Accept, Timeline, Left, Right],
-        Pane::Report => &[RunSplit, ChooseSplit, ChooseLimit, Copy],
-        Pane::Matrix => &[Open, RunSplit, ChooseSplit, ChooseLimit, Copy],
+        Pane::Report => &[ChooseSplit, ChooseLimit, Copy],
+        Pane::Matrix => &[Open, ChooseSplit, ChooseLimit, Copy],
         Pane::Rows => &[Open, Find, Show, Sort, Reverse, UseAsDemo, Try, Tag, Note, Doubt, Copy],
         Pane::Detail => &[UseAsDemo, Try, Tag, Note, Doubt, Copy, Back],
         Pane::Runs => &[Open, Mark, Rename, Export, Resume, Delete],
-        Pane::Compare => &[Up, Down, NextPane],
+        Pane::Compare => &[Up, Down],
     };
     let mut actions = own.to_vec();
-    if app.view == View::Prompt {
-        actions.push(RunSplit);
-    }
-    actions.extend([NextPane, Save, Quit]);
+    actions.extend([Save, Quit]);
     actions
+}
+
+/// What has its place in the footer wherever one is.
+fn always(app: &App) -> &'static [Action] {
+    match app.windows.is_empty() && !app.is_typing() {
+        true => &[Action::RunSplit, Action::NextPane, Action::Help, Action::Palette],
+        false => &[Action::Help, Action::Palette],
+    }
 }
 
 /// Draws the footer.
@@ -44,9 +49,8 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>) {
     let row = edge_row(app, 1);
     let contexts = app.contexts();
     let key = |action: Action| app.keymap.chord(&contexts, action).map(|chord| chord.show(ascii));
-    // Help and palette always have their place at the right.
     let always: Vec<(String, &str)> =
-        [Action::Help, Action::Palette].into_iter().filter_map(|action| Some((key(action)?, action.short()))).collect();
+        always(app).iter().filter_map(|action| Some((key(*action)?, action.short()))).collect();
     let columns = |(key, label): &(String, &str)| (text::width(key) + 1 + text::width(label) + 2) as u16;
     let right: u16 = always.iter().map(columns).sum();
     let mut x = row.width.saturating_sub(right);

@@ -76,6 +76,12 @@ fn lines(run: &Run, report: &Report, ascii: bool) -> Vec<String> {
     lines
 }
 
+/// Lines of the pane, with those above the report.
+pub(in crate::ui) fn height(app: &App) -> usize {
+    let run = app.run.as_ref();
+    run.and_then(|run| Some(2 + lines(run, run.report.as_ref()?, false).len())).unwrap_or(0)
+}
+
 pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
     let (app, theme, ascii) = (canvas.app, canvas.theme, canvas.ascii());
     let Some(run) = &app.run else {

@@ -49,11 +49,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
     let mut pen = Pen { y: inner.y, skip: app.prompt.row_scroll, inner };
     match sheet.demos_at.clone().filter(|_| app.prompt.folded) {
         Some(range) => {
-            // The line breaks around the block are those of the line that stands for it.
-            let before = sheet.text.get(..range.start).unwrap_or_default();
-            let behind = sheet.text.get(range.end..).unwrap_or_default();
-            let start = before.strip_suffix('\n').unwrap_or(before).len();
-            let end = sheet.text.len() - behind.strip_prefix('\n').unwrap_or(behind).len();
+            let (start, end) = around(&sheet.text, range);
             pen.prompt(canvas, &sheet.text, 0..start, &style);
             let dot = canvas.symbol("·", "|");
             let tokens = app.prompt.demos.cost().map(|tokens| format!(" {dot} {tokens} tokens")).unwrap_or_default();
@@ -71,6 +67,31 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
         let text = format!("{} probe rows have the very text of a demonstration", sheet.duplicates);
         pen.line(canvas, &[(&text, theme.warn)]);
     }
+}
+
+/// Where the text before a folded block ends, and where the text behind it begins: the line breaks around the block are
+/// those of the line that stands for it.
+fn around(prompt: &str, block: Range<usize>) -> (usize, usize) {
+    let before = prompt.get(..block.start).unwrap_or_default();
+    let behind = prompt.get(block.end..).unwrap_or_default();
+    let start = before.strip_suffix('\n').unwrap_or(before).len();
+    (start, prompt.len() - behind.strip_prefix('\n').unwrap_or(behind).len())
+}
+
+/// Lines that the pane has at a width.
+pub(in crate::ui) fn height(app: &App, width: usize) -> usize {
+    let Some(sheet) = &app.prompt.sheet else { return 0 };
+    let notes = usize::from(sheet.without_chat) + usize::from(sheet.duplicates > 0);
+    let folded = sheet.demos_at.clone().filter(|_| app.prompt.folded);
+    let shown = match folded {
+        Some(range) => {
+            let (start, end) = around(&sheet.text, range);
+            let lines = |part: Option<&str>| text::wrap(part.unwrap_or_default(), width.max(1)).len();
+            lines(sheet.text.get(..start)) + 1 + lines(sheet.text.get(end..))
+        }
+        None => text::wrap(&sheet.text, width.max(1)).len(),
+    };
+    shown + notes
 }
 
 /// Draws line after line, leaving out those that are scrolled away.

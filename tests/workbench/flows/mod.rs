@@ -1,0 +1,8 @@
+//! Whole flows by key macros: disk, threads and engine are real but for the model.
+
+mod disk;
+mod engine;
+mod kinds;
+mod runs;
+mod sessions;
+mod walk;

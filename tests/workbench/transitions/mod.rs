@@ -1,0 +1,11 @@
+//! What the state does, message by message.
+
+mod demos;
+mod jobs;
+mod keys;
+mod mouse;
+mod prompt;
+mod rows;
+mod runs;
+mod session;
+mod windows;
