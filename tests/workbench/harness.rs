@@ -436,7 +436,9 @@ impl Desk {
     fn is_still(&self) -> bool {
         let app = self.app();
         let engine = app.jobs.running().is_none() && !app.recording && app.evaluate.preparing.is_none();
-        (engine || self.gate.is_holding()) && !self.bench.world.is_busy()
+        // A job that was asked to stop does not stand still, even if it has not noticed yet.
+        let held = self.gate.is_holding() && app.jobs.running().is_none_or(|job| !job.cancelled);
+        (engine || held) && !self.bench.world.is_busy()
     }
 
     /// Takes everything that comes, until nothing does, and what is due within two seconds.

@@ -2,7 +2,7 @@
 
 mod disk;
 mod engine;
-mod kinds;
+pub mod kinds;
 mod runs;
 mod sessions;
 mod walk;
