@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stderr)]
 
+mod bench;
 mod completions;
 mod export;
 mod failure;
@@ -13,6 +14,7 @@ mod log;
 mod models;
 mod next;
 mod output;
+mod picture;
 mod progress;
 mod prompt;
 mod report;
@@ -114,8 +116,13 @@ enum Command {
     Export(export::Arguments),
     /// What models are here; fetch one; look into one
     Models(models::Arguments),
+    /// Measure how fast things are on this machine
+    Bench(bench::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
+    /// Draw the workbench as an SVG
+    #[command(hide = true)]
+    Picture(picture::Arguments),
 }
 
 impl Command {
@@ -130,7 +137,9 @@ impl Command {
             Self::Report(_) => "report",
             Self::Export(_) => "export",
             Self::Models(_) => "models",
+            Self::Bench(_) => "bench",
             Self::Completions(_) => "completions",
+            Self::Picture(_) => "picture",
         }
     }
 }
@@ -208,7 +217,11 @@ pub fn main() -> ExitCode {
 fn dispatch(cli: &Cli) -> Result<(), Failure> {
     let global = &cli.global;
     let Some(command) = &cli.command else { return workbench::run(&cli.workbench, global) };
-    if !global.overrides.is_empty() && !matches!(command, Command::Run(_) | Command::Prompt(_) | Command::Split(_)) {
+    let has_session = matches!(
+        command,
+        Command::Run(_) | Command::Prompt(_) | Command::Split(_) | Command::Bench(_) | Command::Picture(_)
+    );
+    if !global.overrides.is_empty() && !has_session {
         return Err(Failure::Bad(format!("--set changes a session, and `{}` has none", command.name())));
     }
     match command {
@@ -221,6 +234,8 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Command::Report(arguments) => report::run(arguments, global),
         Command::Export(arguments) => export::run(arguments, global),
         Command::Models(arguments) => models::run(arguments, global),
+        Command::Bench(arguments) => bench::run(arguments, global),
         Command::Completions(arguments) => completions::run(arguments),
+        Command::Picture(arguments) => picture::run(arguments, global),
     }
 }

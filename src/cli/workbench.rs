@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::{Color, Global, log, start};
 
 /// The session that is opened where none is named.
-const DEFAULT: &str = "zero-shot";
+pub(super) const DEFAULT: &str = "zero-shot";
 
 /// `shotglass [SESSION]`
 #[derive(Debug, Args)]
@@ -58,5 +58,5 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
     log::start();
     let place = Place { overrides, out: global.out.clone() };
     let options = Options { session, place, config, mouse: !arguments.no_mouse };
-    Ok(workbench::run(options, Box::new(Local::new(global.threads())))?)
+    Ok(workbench::run(options, Box::new(Local::polite(global.threads())))?)
 }

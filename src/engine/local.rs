@@ -35,10 +35,28 @@ const CPU_GENERATE_ROWS: usize = 64;
 /// Rows and tokens of a batch on a GPU.
 const GPU_ROWS: usize = 256;
 const GPU_TOKENS: usize = 16_384;
+/// How far the engine steps back for the interface, of 19: a tenth of its share where both want a processor.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
+
+/// All threads of the machine, but for one for the interface where there are more than two.
+pub fn default_threads() -> usize {
+    let available = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    if available > 2 { available - 1 } else { available }
+}
+
+/// Lets the threads of the interface go first where the calling thread, and those that it starts, compete with them.
+fn give_way() {
+    // Elsewhere niceness is the whole program's.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::nice(NICE);
+}
 
 /// Models on this machine.
 pub struct Local {
     threads: usize,
+    /// Whether the engine's thread is still to be told to give way.
+    polite: bool,
     loaded: Option<Loaded>,
 }
 
@@ -67,14 +85,20 @@ struct Prefix<C> {
 const MOST_KEPT: usize = 128 << 20;
 
 impl Local {
-    /// An engine on so many threads; where none are named, all of the machine's but one for the interface where there
-    /// are more than two.
+    /// An engine on so many threads; where none are named, on [`default_threads`].
     pub fn new(threads: Option<usize>) -> Self {
-        let available = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let threads = threads.unwrap_or(if available > 2 { available - 1 } else { available }).max(1);
+        let threads = threads.unwrap_or_else(default_threads).max(1);
         // Products inside one operation run on rayon's own pool; a second call finds it built already.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
-        Self { threads, loaded: None }
+        Self { threads, polite: false, loaded: None }
+    }
+
+    /// The same on threads that give way to all others: where somebody types while it works.
+    pub fn polite(threads: Option<usize>) -> Self {
+        let threads = threads.unwrap_or_else(default_threads).max(1);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).start_handler(|_| give_way());
+        let _ = pool.build_global();
+        Self { threads, polite: true, loaded: None }
     }
 
     fn loaded(&mut self) -> Result<&mut Loaded, EngineError> {
@@ -100,6 +124,10 @@ impl From<candle_core::Error> for EngineError {
 
 impl Backend for Local {
     fn load(&mut self, job: &Job, spec: &ModelSpec) -> Result<Arc<ModelInfo>, EngineError> {
+        // This is the engine's thread, and nothing is done before a model is loaded.
+        if std::mem::take(&mut self.polite) {
+            give_way();
+        }
         if let Some(loaded) = self.loaded.as_ref().filter(|loaded| loaded.spec == *spec) {
             return Ok(Arc::clone(&loaded.info));
         }

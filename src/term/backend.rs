@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
 use crossterm::{cursor, queue};
 use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
-use ratatui::buffer::Cell;
+use ratatui::buffer::{Cell, CellWidth};
 use ratatui::layout::{Position, Size};
 
 /// Stdout without Rust's line buffer, so that a frame is one write.
@@ -78,7 +78,28 @@ impl<W: Write> Backend for Painter<W> {
             return Ok(());
         }
         self.at = None;
-        CrosstermBackend::new(&mut self.frame).draw(content)
+        let mut run: Vec<(u16, u16, &Cell)> = Vec::new();
+        let mut covered = None;
+        for (x, y, cell) in content {
+            if covered.is_some_and(|(row, end)| row == y && x < end) {
+                continue;
+            }
+            covered = None;
+            if !is_uncertain(cell) {
+                run.push((x, y, cell));
+                continue;
+            }
+            // Its columns are blank before it comes, so that a terminal that takes fewer leaves nothing of what was there;
+            // what follows is gone to, wherever the terminal thinks that it ends.
+            let end = x.saturating_add(cell.cell_width());
+            let mut blank = cell.clone();
+            blank.set_symbol(" ");
+            let mut out = CrosstermBackend::new(&mut self.frame);
+            out.draw(run.drain(..).chain((x..end).map(|x| (x, y, &blank))))?;
+            out.draw(std::iter::once((x, y, cell)))?;
+            covered = Some((y, end));
+        }
+        if run.is_empty() { Ok(()) } else { CrosstermBackend::new(&mut self.frame).draw(run.into_iter()) }
     }
 
     fn hide_cursor(&mut self) -> io::Result<()> {
@@ -138,6 +159,11 @@ impl<W: Write> Backend for Painter<W> {
         self.bytes.frames += 1;
         write_patiently(&mut self.out, &bracketed)
     }
+}
+
+/// Whether terminals disagree about the columns of what is in a cell: emoji of several code points.
+pub(super) fn is_uncertain(cell: &Cell) -> bool {
+    cell.symbol().chars().nth(1).is_some() && cell.cell_width() > 1
 }
 
 /// Writes all of it, waiting where the terminal would block: a program before this one may have left it in non-blocking

@@ -2,10 +2,11 @@
 
 use std::io::{self, Write};
 
+use ratatui::buffer::{Buffer, CellDiffOption, CellWidth};
 use ratatui::layout::Size;
 use ratatui::{Frame, Terminal};
 
-use super::backend::{Bytes, Output, Painter};
+use super::backend::{Bytes, Output, Painter, is_uncertain};
 
 /// The size where the terminal tells none, or one without rows or columns.
 const USUAL: Size = Size::new(80, 24);
@@ -52,6 +53,10 @@ impl<W: Write> Screen<W> {
     /// # Errors
     /// When the terminal takes no more; it is gone then.
     pub fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+        let render = |frame: &mut Frame<'_>| {
+            render(frame);
+            mark_covered(frame.buffer_mut());
+        };
         self.terminal.draw(render).map(|_| ())
     }
 
@@ -93,6 +98,20 @@ impl<W: Write> Screen<W> {
     /// Where frames go, for what is said between them: [`super::Clipboard::copy`].
     pub fn output(&mut self) -> &mut W {
         self.terminal.backend_mut().output()
+    }
+}
+
+/// Marks the cells that emoji of several code points reach over. ratatui takes them for plain blanks and would not draw them
+/// anew once the emoji has gone, but terminals may have put a part of it there.
+fn mark_covered(buf: &mut Buffer) {
+    let mut left = 0;
+    for cell in &mut buf.content {
+        if is_uncertain(cell) {
+            left = cell.cell_width().saturating_sub(1);
+        } else if left > 0 {
+            left -= 1;
+            cell.set_diff_option(CellDiffOption::AlwaysUpdate);
+        }
     }
 }
 

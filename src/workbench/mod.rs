@@ -77,22 +77,27 @@ async fn main_loop(options: Options, backend: Box<dyn Backend>, mut guard: Guard
     let size = screen.size();
     stage.bench.take(Message::Resize { width: size.width, height: size.height }, now());
     let mut hands = Hands { clipboard: Clipboard::new(), copied: None };
+    let mut log = bench::FrameLog::from_env();
     while !stage.bench.app.quitting {
         let (input, mut left) = stage.turn(inputs.next(), hands.told()).await;
         let mut next = input;
         while let Some(input) = next.take() {
+            log.input();
             left.extend(hands.input(input, &mut stage, &mut guard, &mut screen)?);
             next = inputs.ready();
         }
         for effect in left {
             hands.carry(effect, &mut stage, &mut guard, &mut screen, &mut inputs)?;
         }
-        if stage.frames.take(now())
-            && let Err(error) = draw(&stage.bench, &mut screen)
-        {
-            // The terminal is gone: unsaved work is kept, as at a signal to end.
-            tracing::error!(%error, "the terminal takes no more");
-            stage.bench.take(Message::Terminate, now());
+        if stage.frames.take(now()) {
+            match draw(&stage.bench, &mut screen) {
+                Ok(()) => log.frame(&stage.bench.app, screen.bytes().last),
+                Err(error) => {
+                    // The terminal is gone: unsaved work is kept, as at a signal to end.
+                    tracing::error!(%error, "the terminal takes no more");
+                    stage.bench.take(Message::Terminate, now());
+                }
+            }
         }
     }
     // The terminal is given back before the world ends: that can wait for a batch of the engine.

@@ -15,8 +15,9 @@ pub fn tour(terminal: &mut Terminal) {
     terminal.send("\r");
     terminal.wait_for(", predicted ");
     terminal.send("x");
-    terminal.wait_for("doubtful");
+    terminal.wait_for("is doubtful");
     terminal.send("6");
+    terminal.dismiss("is doubtful");
     terminal.wait_for("started");
     terminal.send("1");
     terminal.wait_for("Template");
@@ -118,7 +119,6 @@ fn assert_ascii(terminal: &Terminal) {
 
 #[test]
 fn ascii_is_enough() {
-    let home = Home::with_session();
     // Texts that are too long for a line, and texts of several lines: what stands for the rest is the program's own.
     let rows: String = (0..12)
         .map(|row| {
@@ -128,12 +128,14 @@ fn ascii_is_enough() {
             )
         })
         .collect();
-    home.write("rows.csv", &format!("text,stance\n{rows}"));
     for size in [WIDE, LEAST] {
+        let home = Home::with_session();
+        home.write("rows.csv", &format!("text,stance\n{rows}"));
         let mut terminal = scripted::ascii(&home, Engine::Quick).size(size).ready();
         tour(&mut terminal);
         terminal.edit_and_leave("Twice. ");
         terminal.send("\t ");
+        terminal.dismiss("the template had no");
         terminal.wait_for("1 shown");
         terminal.resize((60, 20));
         terminal.wait_for("too small");

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::num::NonZero;
+use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -26,6 +27,7 @@ pub const LEAST: (u16, u16) = (80, 24);
 pub const PROBED: &str = " 3/3";
 pub const ESC: &str = "\x1b";
 pub const CTRL_C: &str = "\x03";
+const CTRL_L: &str = "\x0c";
 pub const CTRL_R: &str = "\x12";
 pub const CTRL_S: &str = "\x13";
 pub const CTRL_Z: &str = "\x1a";
@@ -115,6 +117,13 @@ struct Seen {
     closing: bool,
 }
 
+impl Seen {
+    /// Whether no frame is half on the screen.
+    fn is_whole(&self) -> bool {
+        last(&self.bytes, b"\x1b[?2026l") >= last(&self.bytes, b"\x1b[?2026h")
+    }
+}
+
 /// A terminal with a program in it.
 pub struct Terminal {
     master: Option<Box<dyn MasterPty + Send>>,
@@ -140,7 +149,7 @@ impl Terminal {
     /// Waits until the screen is as `test` says; `what` is told if it never is.
     #[track_caller]
     pub fn wait(&self, what: &str, test: impl Fn(&Screen) -> bool) {
-        self.wait_seen(what, |seen| test(seen.parser.screen()));
+        drop(self.wait_seen(what, |seen| test(seen.parser.screen())));
     }
 
     /// Waits until a text stands on the screen.
@@ -158,14 +167,14 @@ impl Terminal {
     /// Waits until bytes that were written after the first `from` are as `test` says.
     #[track_caller]
     pub fn wait_bytes(&self, what: &str, from: usize, test: impl Fn(&[u8]) -> bool) {
-        self.wait_seen(what, |seen| test(seen.bytes.get(from..).unwrap_or_default()));
+        drop(self.wait_seen(what, |seen| test(seen.bytes.get(from..).unwrap_or_default())));
     }
 
     #[track_caller]
-    fn wait_seen(&self, what: &str, test: impl Fn(&Seen) -> bool) {
+    fn wait_seen(&self, what: &str, test: impl Fn(&Seen) -> bool) -> MutexGuard<'_, Seen> {
         let until = Instant::now() + PATIENCE;
         let mut seen = self.seen();
-        while !test(&seen) {
+        while !(seen.is_whole() && test(&seen)) {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() || seen.ended {
                 let why = if seen.ended { "the program has ended" } else { "it never came" };
@@ -176,6 +185,7 @@ impl Terminal {
             }
             seen = self.shared.1.wait_timeout(seen, left).unwrap().0;
         }
+        seen
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -184,7 +194,7 @@ impl Terminal {
 
     /// What stands on the screen.
     pub fn contents(&self) -> String {
-        self.seen().parser.screen().contents()
+        self.look(Screen::contents)
     }
 
     /// Everything that was written so far.
@@ -197,9 +207,27 @@ impl Terminal {
         self.seen().bytes.len()
     }
 
-    /// What `look` finds on the screen.
+    /// What `look` finds on the screen, between two frames.
     pub fn look<T>(&self, look: impl FnOnce(&Screen) -> T) -> T {
-        look(self.seen().parser.screen())
+        let seen = self.wait_seen("a whole frame", |_| true);
+        look(seen.parser.screen())
+    }
+
+    /// Lines that look otherwise once everything is drawn anew: what was drawn over what, by differences, left them wrong.
+    /// Nothing may change in `lines` meanwhile.
+    #[track_caller]
+    pub fn leftovers(&mut self, lines: Range<usize>) -> Vec<String> {
+        let look = |screen: &Screen| {
+            let shown = screen.rows(0, screen.size().1.get());
+            shown.skip(lines.start).take(lines.len()).collect::<Vec<String>>()
+        };
+        let before = self.look(look);
+        let from = self.written();
+        self.send(CTRL_L);
+        self.wait_bytes("a redraw", from, |bytes| last(bytes, b"\x1b[?2026l") > last(bytes, b"\x1b[2J"));
+        let after = self.look(look);
+        let changed = before.into_iter().zip(after).filter(|(before, after)| before != after);
+        changed.map(|(before, after)| format!("{before}\n{after}")).collect()
     }
 
     /// Gives the window another size.

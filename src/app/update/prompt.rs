@@ -9,7 +9,7 @@ use crate::app::jobs::Purpose;
 use crate::app::sheet::{Problem, RenderRequest, Sheet};
 use crate::app::state::{App, ModelState};
 use crate::app::view::Pane;
-use crate::app::views::Answer;
+use crate::app::views::{Answer, Place};
 use crate::app::window::{self, Window};
 use crate::engine::command::Method;
 
@@ -53,7 +53,11 @@ impl App {
         if !probed && !self.prompt.probe.rows.is_empty() {
             self.jobs.want(Purpose::ProbeHead);
         }
-        if probed || !by_score || self.prompt.probe.rows.is_empty() {
+        // The current row may be on its way already, with the probe's first rows.
+        let riding = self.jobs.is_running(Purpose::ProbeHead)
+            && self.prompt.batch.contains(&Place::Row)
+            && self.prompt.answer.of == self.row().map(|row| (row, self.prompt.edit));
+        if (probed && !riding) || !by_score || self.prompt.probe.rows.is_empty() {
             self.jobs.want(Purpose::Row);
         }
         self.jobs.want(Purpose::Stream);

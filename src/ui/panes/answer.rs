@@ -65,13 +65,15 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
     let below = Rect { y: inner.y + lines, height: inner.height.saturating_sub(lines), ..inner };
     let gold = app.row().zip(app.prepared()).and_then(|(row, prepared)| prepared.data.gold(row));
     if answer.logprobs.is_empty() {
-        let hint = match (&app.model, &app.prompt.problem) {
-            (_, Some(_)) => "",
-            (ModelState::Ready(_), None) => "",
-            (ModelState::Failed(_), None) => "no model, no answer: r tries again, m picks another",
-            _ => "the label probabilities come here once the model is there",
+        let (hint, style) = match (&app.model, &app.prompt.problem) {
+            (_, Some(_)) | (ModelState::Ready(_), None) => (String::new(), theme.dim),
+            (ModelState::Failed(error), None) => (format!("{error}. r tries again, m picks another model"), theme.bad),
+            _ => ("the label probabilities come here once the model is there".to_owned(), theme.dim),
         };
-        canvas.line(below.x, below.y, below.width, &[(hint, theme.dim)]);
+        let lines = text::wrap_lines(&hint, usize::from(inner.width).max(1), 0, usize::from(inner.height));
+        for (range, y) in lines.into_iter().zip(inner.y..inner.bottom()) {
+            canvas.line(inner.x, y, inner.width, &[(hint.get(range).unwrap_or_default(), style)]);
+        }
         return;
     }
     let shown = labels(app, usize::from(below.height));

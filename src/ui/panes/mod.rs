@@ -106,6 +106,7 @@ fn fold(canvas: &mut Canvas<'_>, at: &PaneArea, titles: &Titles) {
     match at.pane {
         Pane::Answer => answer::summary(canvas, rest),
         Pane::Probe => probe::summary(canvas, rest),
+        Pane::Report => report::summary(canvas, rest),
         Pane::Template | Pane::System => {
             let editor =
                 if at.pane == Pane::Template { &canvas.app.prompt.template } else { &canvas.app.prompt.system };

@@ -7,8 +7,9 @@ use crate::app::run::Run;
 use crate::metrics::report::wilson;
 use crate::metrics::{Layout, Report, classification_report};
 use crate::session::folder::Status;
-use crate::ui::Canvas;
 use crate::ui::widgets::bar;
+use crate::ui::widgets::text::{self, Align};
+use crate::ui::{Canvas, share};
 
 use super::Titles;
 
@@ -47,33 +48,42 @@ fn lines(run: &Run, report: &Report, ascii: bool) -> Vec<String> {
     let majority = report.confusion.majority().map_or("", |(label, _)| label);
     let lead = report.accuracy - report.majority_accuracy;
     let verdict = if lead >= 0.0 { "above" } else { "BELOW" };
-    lines.push(format!(
-        "majority  {:.3}   always {majority}: the run is {verdict} it by {:.3}",
-        report.majority_accuracy,
-        lead.abs()
-    ));
-    lines.push(format!(
-        "macro-F1  {:.3}   balanced accuracy {:.3}   kappa {:.2}   MCC {:.2}",
-        report.macro_f1, report.balanced_accuracy, report.kappa, report.mcc
-    ));
+    lines.push(format!("majority  {:.3}   always {majority}", report.majority_accuracy));
+    lines.push(format!("                  the run is {verdict} it by {:.3}", lead.abs()));
+    lines.push(format!("macro-F1  {:.3}   balanced accuracy {:.3}", report.macro_f1, report.balanced_accuracy));
+    lines.push(format!("kappa     {:.3}   MCC {:.3}", report.kappa, report.mcc));
     lines.push(String::new());
-    lines.push("95% intervals (Wilson)        precision              recall".to_owned());
+    lines.push("95% (Wilson)       precision          recall".to_owned());
     for (label, scores) in &report.classes {
         let Some(index) = report.confusion.index(label) else { continue };
         let (correct, predicted) = (report.confusion.count(index, index), report.confusion.predicted(index));
         let part = |trials: u64| if trials == 0 { "none".to_owned() } else { interval(wilson(correct, trials)) };
-        let name = crate::ui::widgets::text::pad(
-            &crate::ui::widgets::text::fit(label, 22),
-            22,
-            crate::ui::widgets::text::Align::Right,
-        );
-        lines.push(format!("{name}    {:>15}     {:>15}", part(predicted), part(scores.support)));
+        let name = text::pad(&text::fit(label, 14), 14, Align::Right);
+        lines.push(format!("{name}  {:>13}   {:>13}", part(predicted), part(scores.support)));
     }
     let unlabelled = run.tally.done - run.tally.labelled;
     if unlabelled > 0 {
         lines.push(format!("{unlabelled} rows without a gold label are not counted"));
     }
     lines
+}
+
+/// The figures on one line.
+pub(super) fn summary(canvas: &mut Canvas<'_>, line: Rect) {
+    let (app, theme) = (canvas.app, canvas.theme);
+    let Some(run) = &app.run else { return };
+    let dot = canvas.symbol("·", "|");
+    let text = match &run.report {
+        Some(report) => format!(
+            "  accuracy {} {dot} macro-F1 {} {dot} majority {}",
+            share(report.accuracy),
+            share(report.macro_f1),
+            share(report.majority_accuracy)
+        ),
+        None => "  no answer yet".to_owned(),
+    };
+    let below = run.report.as_ref().is_some_and(|report| report.accuracy < report.majority_accuracy);
+    canvas.line(line.x, line.y, line.width, &[(&text, if below { theme.warn } else { theme.text })]);
 }
 
 /// Lines of the pane, with those above the report.

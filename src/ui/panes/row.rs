@@ -15,7 +15,14 @@ use crate::ui::widgets::text;
 use super::Titles;
 
 pub(super) fn titles(app: &App) -> Titles {
-    let Some((row, prepared)) = app.row().zip(app.prepared()) else { return Titles::new("Row", "") };
+    let Some((row, prepared)) = app.row().zip(app.prepared()) else {
+        // Folded to one line, the title is all there is.
+        let error = match &app.data {
+            DataState::Failed(error) => error.as_str(),
+            _ => "",
+        };
+        return Titles::new("Row", error);
+    };
     let dot = if app.look.ascii { "|" } else { "·" };
     let data = &prepared.data;
     let place = match app.prompt.visitor {
