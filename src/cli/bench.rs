@@ -40,12 +40,16 @@ Examples:
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure> {
     let format = global.format("bench", &[Format::Text, Format::Json])?;
     let Command::Ui { session } = &arguments.command;
+    let stop = signals::stop_flag();
+    let name = session.clone().unwrap_or_else(|| DEFAULT.to_owned());
+    // What is wrong with the session is said before anything is measured.
+    super::run::prepare(global.session(&name)?.1, &stop, global)?;
     let options = Options {
-        session: session.clone().unwrap_or_else(|| DEFAULT.to_owned()),
+        session: name,
         overrides: global.overrides.clone(),
         threads: global.threads().unwrap_or_else(default_threads),
     };
-    let watched = Watched::new(signals::stop_flag(), global);
+    let watched = Watched::new(stop, global);
     let report = bench::run(&options, &watched);
     watched.bar.finish_and_clear();
     let report = report?;

@@ -115,7 +115,8 @@ fn mark_covered(buf: &mut Buffer) {
     }
 }
 
-fn terminal_size() -> Size {
+/// The size of the terminal on stdout.
+pub(super) fn terminal_size() -> Size {
     match crossterm::terminal::size() {
         Ok((width, height)) if width > 0 && height > 0 => Size::new(width, height),
         _ => USUAL,

@@ -25,6 +25,7 @@ mod unix {
         interrupt: Signal,
         stop: Signal,
         proceed: Signal,
+        resize: Signal,
     }
 
     impl Signals {
@@ -36,6 +37,8 @@ mod unix {
                 interrupt: signal(SignalKind::interrupt())?,
                 stop: signal(SignalKind::from_raw(Number::TSTP.as_raw()))?,
                 proceed: signal(SignalKind::from_raw(Number::CONT.as_raw()))?,
+                // crossterm listens too, but only from its first read on, which another thread does.
+                resize: signal(SignalKind::window_change())?,
             })
         }
 
@@ -48,6 +51,7 @@ mod unix {
                 Some(()) = self.interrupt.recv() => Input::Interrupt,
                 Some(()) = self.proceed.recv() => Input::Continued,
                 Some(()) = self.stop.recv() => Input::SuspendRequested,
+                Some(()) = self.resize.recv() => Input::Resize(crate::term::screen::terminal_size()),
                 else => std::future::pending().await,
             }
         }

@@ -68,8 +68,9 @@ pub fn run(options: Options, backend: Box<dyn Backend>) -> Result<(), WorkbenchE
 }
 
 async fn main_loop(options: Options, backend: Box<dyn Backend>, mut guard: Guard) -> Result<(), WorkbenchError> {
-    let mut screen = term::Screen::stdout()?;
+    // Listening for changes of the size comes before looking at it.
     let mut inputs = Inputs::new()?;
+    let mut screen = term::Screen::stdout()?;
     let mut stage = Stage::new(&options.session, options.place, options.config, backend)?;
     if welcome::is_due() {
         stage.bench.app.windows.push(Window::Welcome);

@@ -48,7 +48,7 @@ fn a_picture_shows_what_keys_have_done() {
 fn a_picture_that_cannot_be_taken_says_why() {
     let home = home();
     let error = |more: &[&str]| home.error(&[&["picture", "session.toml", "-o", "a.svg"], more].concat());
-    assert!(error(&["--keys", "tba"]).contains("did you mean `tab`?"));
+    assert!(error(&["--keys", "tba"]).contains("unknown key `tba`"));
     assert!(error(&["--theme", "pink"]).contains("terminal, dark, light, contrast"));
     assert!(error(&["--keys", "wait", "--set", "model.source=./none"]).contains("./none"));
     assert!(error(&["--set", "data.path=none.csv", "--keys", "wait"]).contains("none.csv"));

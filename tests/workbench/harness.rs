@@ -405,11 +405,6 @@ impl Desk {
         }
     }
 
-    /// Clicks a cell of the screen.
-    pub fn click(&mut self, x: u16, y: u16) {
-        self.take(click(x, y));
-    }
-
     /// Lets time pass: the moment that the state waits for is told it, as the loop does.
     pub fn wait(&mut self, time: Duration) {
         let until = self.now + time;

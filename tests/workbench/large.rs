@@ -57,7 +57,7 @@ fn text(row: usize) -> String {
         "{} {} number {row} {more}{}",
         words[row % 7],
         words[row / 7 % 7],
-        if row % 97 == 0 { "Seagull!" } else { "" }
+        if row.is_multiple_of(97) { "Seagull!" } else { "" }
     )
 }
 

@@ -7,6 +7,8 @@
 //!
 //! and then looked at, one by one, in the difference that git shows.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod alone;
 mod flows;
 mod harness;

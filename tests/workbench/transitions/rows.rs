@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use shotglass::app::effect::Effect;
-use shotglass::app::sift::{Show, Sort, sift};
+use shotglass::app::sift::{Show, Sort};
 use shotglass::app::window::Window;
 use shotglass::app::{Message, Pane, View};
 use shotglass::data::Split;
