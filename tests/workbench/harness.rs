@@ -338,7 +338,20 @@ impl Desk {
     /// The same with something else.
     pub fn with(name: &str, options: Options) -> Self {
         write(name, &options);
-        let mut desk = Self::start(name, &options, Gate::default());
+        Self::begin(name, &options)
+    }
+
+    /// A workbench on the files that are in the test's folder, at rest. The model comes after the data, always: what came
+    /// first can be seen on some screens.
+    pub fn begin(name: &str, options: &Options) -> Self {
+        let gate = Gate::default();
+        gate.hold_loading();
+        let mut desk = Self::start(name, options, gate);
+        desk.until("the session and its data", |app| {
+            let written = app.prompt.sheet.is_some() || app.prompt.problem.is_some();
+            app.opening.is_none() && (written || app.prepared().is_none())
+        });
+        desk.gate.open();
         desk.settle();
         desk
     }
@@ -361,9 +374,7 @@ impl Desk {
     pub fn reopen(self, options: &Options) -> Self {
         let name = self.folder.display().to_string();
         drop(self);
-        let mut desk = Self::start(&name, options, Gate::default());
-        desk.settle();
-        desk
+        Self::begin(&name, options)
     }
 
     pub fn app(&self) -> &App {

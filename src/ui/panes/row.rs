@@ -153,6 +153,7 @@ fn hint(canvas: &mut Canvas<'_>, inner: Rect) {
         _ if app.prompt.problem.is_some() => {
             ("the prompt is shown here once the template can be rendered".to_owned(), theme.dim)
         }
+        DataState::Absent if app.opening.is_some() => ("opening the session …".to_owned(), theme.dim),
         DataState::Absent => ("no session is open: o lists them".to_owned(), theme.dim),
         DataState::Loading { .. } => ("reading the data …".to_owned(), theme.dim),
         DataState::Failed(error) => (format!("{error}; o opens another session"), theme.bad),

@@ -266,3 +266,22 @@ fn the_terminal_going_away_ends_everything_in_order() {
     desk.press(&["y"]);
     assert!(desk.app().prompt.template.text().starts_with('x'));
 }
+
+#[test]
+fn a_model_that_could_not_be_loaded_is_tried_again() {
+    let broken = Script { load_error: Some("no network".to_owned()), ..script() };
+    let mut desk = Desk::with("tried-again", Options { script: broken, ..Options::default() });
+    desk.quiet();
+    desk.sees("r tries again");
+    desk.focus(Pane::Row);
+    desk.gate.hold_loading();
+    desk.hit(&["r"]);
+    desk.until("loading", |app| app.jobs.is_running(Purpose::Load));
+    desk.gate.open();
+    desk.settle();
+    desk.hears("no network");
+    // And a run says what there is to do instead of waiting for ever.
+    desk.press(&["<ctrl-r>"]);
+    desk.hears("there is no model to run");
+    assert!(desk.app().view == View::Prompt && desk.app().evaluate.waiting.is_none());
+}

@@ -3,6 +3,7 @@
 mod disk;
 mod engine;
 pub mod kinds;
+mod random;
 mod runs;
 mod sessions;
 mod walk;

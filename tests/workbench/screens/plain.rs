@@ -69,7 +69,9 @@ fn windows_without_colour_and_in_ascii() {
     plain("flips", &mut desk);
     desk.press(&["<esc>", "#", "99"]);
     plain("input", &mut desk);
-    desk.press(&["<esc>", "e", "{{ nope }}"]);
+    desk.press(&["<esc>"]);
+    desk.focus(Pane::Template);
+    desk.press(&["e", "{{ nope }}"]);
     plain("trouble", &mut desk);
     // A message of every kind.
     desk.press(&["<esc>", "<ctrl-r>", "T"]);

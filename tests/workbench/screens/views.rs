@@ -84,10 +84,12 @@ fn view_1_while_the_probe_is_at_work() {
     desk.hit(&["e", "<ctrl-end>", " please", "<esc>"]);
     desk.until("the edit is rendered", |app| app.prompt.rendered.is_some_and(|(edit, ..)| edit == app.prompt.edit));
     desk.wait(Duration::from_millis(150));
-    let done = |app: &shotglass::app::App| app.prompt.probe.edit == app.prompt.edit && app.prompt.probe.done() > 11;
-    desk.until("the middle of the probe", done);
     let gate = desk.gate.clone();
-    desk.until("it stands still", |_| gate.is_holding());
+    desk.until("it stands still in the middle of the probe", |app| {
+        let open = gate.asked().last().map_or(0, Vec::len);
+        let probe = &app.prompt.probe;
+        gate.is_holding() && probe.edit == app.prompt.edit && probe.done() == probe.rows.len() - open + 11
+    });
     desk.settle();
     both("prompt_busy", &mut desk);
 }

@@ -96,7 +96,10 @@ fn lines_of_input() {
 #[test]
 fn the_next_token() {
     let mut desk = Desk::open("window-next");
-    desk.press(&["n"]);
+    desk.hit(&["n"]);
+    // Nothing was taken yet of what the engine says.
+    at("next_computing", &mut desk, LARGE);
+    desk.settle();
     both("next", &mut desk);
 }
 

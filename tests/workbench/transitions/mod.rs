@@ -5,6 +5,7 @@ mod jobs;
 mod keys;
 mod mouse;
 mod prompt;
+mod random;
 mod rows;
 mod runs;
 mod session;
