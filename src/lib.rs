@@ -3,7 +3,7 @@
 //! The rooms, and what each may know:
 //!
 //! * [`data`], [`prompt`] and [`metrics`] know nothing of engines or terminals;
-//! * [`model`] knows nothing of sessions or terminals;
+//! * [`model`] and [`train`] know nothing of sessions or terminals;
 //! * [`engine`] owns the models on a thread of its own and answers in events;
 //! * [`session`] ties them together: the TOML file, the run folder, the run itself;
 //! * [`app`] is the workbench's state and how it changes, [`ui`] draws it, [`term`] owns the terminal, and [`workbench`] is
@@ -21,5 +21,6 @@ pub mod prompt;
 pub mod session;
 pub mod term;
 pub mod text;
+pub mod train;
 pub mod ui;
 pub mod workbench;

@@ -1,11 +1,13 @@
 //! What can be asked of the engine.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::ModelSpec;
+use crate::train::{Control, TrainSpec};
 
 /// The number of a job; never used twice in one run of the program.
 pub type JobId = u64;
@@ -53,6 +55,42 @@ pub enum Work {
         /// How many of the best tokens to return.
         top: usize,
     },
+    /// Fine-tune an encoder.
+    Train(Box<TrainRequest>),
+}
+
+/// An encoder to fine-tune. Cancelling keeps a checkpoint from which it can go on.
+#[derive(Clone, Debug, Default)]
+pub struct TrainRequest {
+    /// The encoder, and where it runs.
+    pub model: ModelSpec,
+    /// How it is trained.
+    pub settings: TrainSpec,
+    /// The labels, in the order of the head's outputs.
+    pub labels: Vec<String>,
+    /// Rows to learn from.
+    pub train: Examples,
+    /// Rows by which the best weights are told; may be empty.
+    pub validation: Examples,
+    /// Rows classified at the end with the best weights; may be empty.
+    pub test: Examples,
+    /// The run's folder: checkpoints go to `checkpoints/` in it, the best weights to `best/`.
+    pub folder: PathBuf,
+    /// Go on from the newest checkpoint there, if there is one.
+    pub resume: bool,
+    /// How the training is steered while it goes on.
+    pub control: Control,
+}
+
+/// Labelled texts.
+#[derive(Clone, Debug, Default)]
+pub struct Examples {
+    /// What each is called in messages: its row in the data file.
+    pub rows: Vec<usize>,
+    /// The texts.
+    pub texts: Vec<String>,
+    /// The place of each text's label in the request's labels.
+    pub labels: Vec<usize>,
 }
 
 /// Prompts to score.

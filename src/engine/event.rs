@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::tokenizer::Tokenizer;
 use crate::prompt::chat::ChatTemplate;
+use crate::train::Update;
 
 use super::command::JobId;
 
@@ -57,6 +58,13 @@ pub enum Event {
         /// How far.
         progress: Progress,
     },
+    /// A training tells something. All but its pace is to be kept.
+    Training {
+        /// The job.
+        job: JobId,
+        /// What it tells.
+        update: Update,
+    },
     /// The job is done.
     Finished {
         /// The job.
@@ -87,6 +95,7 @@ impl Event {
             | Self::Token { job, .. }
             | Self::Scored { job, .. }
             | Self::Progress { job, .. }
+            | Self::Training { job, .. }
             | Self::Finished { job, .. }
             | Self::Cancelled { job }
             | Self::Failed { job, .. } => *job,
@@ -120,6 +129,19 @@ pub struct ModelInfo {
     pub tokenizer: Arc<Tokenizer>,
     /// Its chat template, if it has one.
     pub chat: Option<ChatTemplate>,
+    /// What it tells apart, of an encoder with a classification head: it reads a row's text alone, no prompt around it.
+    pub classifier: Option<Classifier>,
+}
+
+/// What a fine-tuned encoder tells apart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Classifier {
+    /// Its labels, in the order of its outputs.
+    pub labels: Vec<String>,
+    /// The cleaning rules that its texts went through when it was trained.
+    pub clean: Vec<String>,
+    /// Texts are cut to so many tokens.
+    pub max_length: usize,
 }
 
 /// The answer to one prompt.
@@ -182,6 +204,23 @@ pub struct Stats {
     pub truncated: usize,
 }
 
+/// Figures of a finished training.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Trained {
+    /// Steps done, in all legs.
+    pub steps: usize,
+    /// Seconds of this leg, evaluations included.
+    pub seconds: f64,
+    /// Rows trained on in this leg, each as often as it was.
+    pub rows: usize,
+    /// The step of the best weights.
+    pub best_step: usize,
+    /// The metric by which they were told, and its value.
+    pub best: Option<(String, f64)>,
+    /// Why it ended before its last step: stopped by the user, or early.
+    pub stopped: Option<String>,
+}
+
 /// One token of a next-token distribution.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NextToken {
@@ -202,6 +241,8 @@ pub enum Outcome {
     Loaded(Arc<ModelInfo>),
     /// Prompts were scored or continued.
     Answered(Stats),
+    /// An encoder was fine-tuned, and the test split classified.
+    Trained(Trained),
     /// A next-token distribution.
     Next {
         /// Tokens of the prompt.

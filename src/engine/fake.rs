@@ -142,6 +142,7 @@ impl Backend for Fake {
             threads: 1,
             tokenizer: Arc::clone(&self.tokenizer),
             chat: None,
+            classifier: None,
         }))
     }
 

@@ -151,6 +151,7 @@ impl Backend for Local {
             threads: self.threads,
             tokenizer: Arc::clone(&model.tokenizer),
             chat: model.chat.clone(),
+            classifier: None,
         });
         self.loaded = Some(Loaded { spec: spec.clone(), model, info: Arc::clone(&info), kept: Kept::default() });
         Ok(info)

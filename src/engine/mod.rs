@@ -17,6 +17,9 @@ pub mod score;
 mod spread;
 pub mod worker;
 
-pub use command::{Cancel, Command, DecodeSpec, GenerateRequest, Generation, JobId, ScoreRequest, Temperature, Work};
-pub use event::{Answer, Event, FinishReason, ModelInfo, NextToken, Outcome, Progress, Stats};
+pub use command::{
+    Cancel, Command, DecodeSpec, Examples, GenerateRequest, Generation, JobId, ScoreRequest, Temperature, TrainRequest,
+    Work,
+};
+pub use event::{Answer, Classifier, Event, FinishReason, ModelInfo, NextToken, Outcome, Progress, Stats, Trained};
 pub use worker::{Backend, Engine, EngineError, Job};

@@ -10,8 +10,9 @@ use std::thread::JoinHandle;
 
 use crate::model::ModelSpec;
 
-use super::command::{Cancel, Command, GenerateRequest, JobId, ScoreRequest, Work};
-use super::event::{Answer, Event, ModelInfo, Outcome, Progress, Stats};
+use super::command::{Cancel, Command, GenerateRequest, JobId, ScoreRequest, TrainRequest, Work};
+use super::event::{Answer, Event, ModelInfo, Outcome, Progress, Stats, Trained};
+use crate::train::Update;
 
 /// Commands that may wait; a caller that finds the queue full is told so and waits for nothing.
 const QUEUE: usize = 64;
@@ -40,6 +41,10 @@ pub trait Backend: Send {
     fn generate(&mut self, job: &Job, request: &GenerateRequest) -> Result<Stats, EngineError>;
     /// The distribution of the token after a prompt.
     fn next(&mut self, job: &Job, prompt: &str, top: usize) -> Result<Outcome, EngineError>;
+    /// Fine-tunes an encoder, telling `job` how it goes. Not everything that computes can train.
+    fn train(&mut self, _: &Job, _: &TrainRequest) -> Result<Trained, EngineError> {
+        Err(EngineError::Bad("this engine does not train: encoders are fine-tuned on this machine alone".to_owned()))
+    }
 }
 
 /// A job as its backend sees it: where to send what, and whether to go on.
@@ -85,6 +90,11 @@ impl Job {
     /// Says how far the job is.
     pub fn progress(&self, progress: Progress) {
         self.send(Event::Progress { job: self.id, progress });
+    }
+
+    /// Tells something of a training.
+    pub fn training(&self, update: Update) {
+        self.send(Event::Training { job: self.id, update });
     }
 
     /// Says what loading is busy with.
@@ -153,6 +163,7 @@ fn run(backend: &mut dyn Backend, command: Command, events: &Sender<Event>) {
             Work::Score(request) => backend.score(&job, request).map(Outcome::Answered),
             Work::Generate(request) => backend.generate(&job, request).map(Outcome::Answered),
             Work::Next { prompt, top } => backend.next(&job, prompt, *top),
+            Work::Train(request) => backend.train(&job, request).map(Outcome::Trained),
         }))
         .unwrap_or_else(|panic| Err(EngineError::Failed(format!("the engine broke off: {}", panic_text(&*panic)))))
     });

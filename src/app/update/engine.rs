@@ -150,6 +150,8 @@ impl App {
                     self.note(note);
                 }
             }
+            // No view asks for a training yet.
+            Event::Training { .. } => {}
             Event::Finished { outcome, .. } => {
                 self.jobs.end(ticket);
                 self.finished(job, outcome, fx);
