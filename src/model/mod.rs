@@ -9,14 +9,17 @@
 pub mod chat;
 pub mod config;
 pub mod decoder;
+pub mod encoder;
 pub mod fingerprint;
 pub mod gguf;
 pub mod kernel;
 pub mod kv;
 pub mod language;
+pub mod layers;
 pub mod locate;
 pub mod map;
 pub mod ops;
+pub mod pickle;
 pub mod safetensors;
 pub mod sample;
 pub mod tokenizer;

@@ -4,6 +4,8 @@
 //! from outside. Nothing here knows of sessions or terminals: texts and labels come in, figures and a folder of weights go out.
 
 pub mod control;
+pub mod loss;
+pub mod optimizer;
 pub mod settings;
 pub mod update;
 
