@@ -65,9 +65,7 @@ impl Case {
         let mut drawn = Vec::new();
         let config = self.files.config.clone().with_dropout(0.0);
         let outputs = self.fixture.logits[0].len();
-        let encoder = Encoder::new(config, outputs, layers, |parameter| {
-            self.files.read(parameter, 42, &mut drawn).map_err(|error| candle_core::Error::Msg(error.to_string()))
-        });
+        let encoder = Encoder::new(config, outputs, layers, |parameter| self.files.read(parameter, 42, &mut drawn));
         assert!(drawn.is_empty(), "{}: {drawn:?} are missing", self.name);
         encoder.unwrap()
     }
@@ -145,11 +143,8 @@ impl Case {
         } else {
             encoder.decay_all();
         }
-        let settings = TrainSpec {
-            learning_rate: 1e-3,
-            max_grad_norm: if groups { 1.0 } else { 0.0 },
-            ..TrainSpec::default()
-        };
+        let settings =
+            TrainSpec { learning_rate: 1e-3, max_grad_norm: if groups { 1.0 } else { 0.0 }, ..TrainSpec::default() };
         let loss = CrossEntropy::plain(outputs);
         let mut optimizer = Optimizer::new(&encoder);
         for (step, before) in want.losses_before_each_step.iter().enumerate() {
@@ -189,7 +184,6 @@ fn encoders_equal_transformers_on_two_threads() {
 
 #[test]
 fn encoders_equal_transformers_by_tensor_operations() {
-    let device =
-        || Device { device: candle_core::Device::Cpu, products: candle_core::DType::F32 };
+    let device = || Device { device: candle_core::Device::Cpu, products: candle_core::DType::F32 };
     cases().iter().for_each(|case| case.check(device, "tensor operations"));
 }

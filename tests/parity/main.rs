@@ -35,4 +35,3 @@ fn assert_close(what: &str, got: &[f32], want: &[f32]) {
     let worst = got.iter().zip(want).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(worst <= TOLERANCE * scale, "{what}: differs by {worst} at a scale of {scale}");
 }
-

@@ -150,7 +150,9 @@ fn activation(json: &Json, key: &str, default: Activation) -> Result<Activation,
         Some("gelu_new" | "gelu_pytorch_tanh" | "gelu_fast") => Ok(Activation::GeluTanh),
         Some("relu") => Ok(Activation::Relu),
         Some("tanh") => Ok(Activation::Tanh),
-        Some(other) => Err(json.error(key, format!("{other:?} is not supported (supported: gelu, gelu_new, relu, tanh)"))),
+        Some(other) => {
+            Err(json.error(key, format!("{other:?} is not supported (supported: gelu, gelu_new, relu, tanh)")))
+        }
     }
 }
 
@@ -198,7 +200,9 @@ impl EncoderConfig {
         let act = activation(json, name("hidden_act", "activation"), Activation::Gelu)?;
         let relative = if deberta { Self::relative(json, max_positions)? } else { None };
         if let Some(kind) = json.text("position_embedding_type")?.filter(|kind| *kind != "absolute") {
-            return Err(json.error("position_embedding_type", format!("{kind:?} is not supported (supported: absolute)")));
+            return Err(
+                json.error("position_embedding_type", format!("{kind:?} is not supported (supported: absolute)"))
+            );
         }
         if json.size("conv_kernel_size")?.unwrap_or(0) > 0 {
             let message = "a convolution beside the first layer (DeBERTa-v2-xlarge) is not supported";
@@ -299,8 +303,7 @@ impl EncoderConfig {
         if let Some(relative) = self.relative.filter(|relative| relative.span() > 1 << 20 || relative.span() < 2) {
             return Err(json.error("position_buckets", format!("{} is not a number of buckets", relative.span())));
         }
-        let rates =
-            [self.hidden_dropout, self.attention_dropout, self.pooler_dropout, self.classifier_dropout];
+        let rates = [self.hidden_dropout, self.attention_dropout, self.pooler_dropout, self.classifier_dropout];
         if rates.iter().any(|rate| !(0.0..1.0).contains(rate)) {
             return Err(json.error("hidden_dropout_prob", "dropouts are at least 0 and below 1"));
         }

@@ -227,10 +227,8 @@ impl Layout {
         let norm = list.norm(&under("embeddings.LayerNorm"), width);
         let relative =
             config.relative.map(|relative| list.table(&under("encoder.rel_embeddings"), 2 * relative.span(), width));
-        let relative_norm = config
-            .relative
-            .filter(|relative| relative.norm)
-            .map(|_| list.norm(&under("encoder.LayerNorm"), width));
+        let relative_norm =
+            config.relative.filter(|relative| relative.norm).map(|_| list.norm(&under("encoder.LayerNorm"), width));
         let names = Names::of(config.family);
         let blocks = (0..config.layers).map(|layer| {
             list.place = Place::Layer(layer);
@@ -242,8 +240,7 @@ impl Layout {
                 let relative = config.relative.filter(|_| wanted)?;
                 Some(if relative.share_key { shared } else { list.linear(&name(own), width, width) })
             };
-            let relative_key =
-                distances(config.relative.is_some_and(|r| r.c2p), key, "attention.self.pos_key_proj");
+            let relative_key = distances(config.relative.is_some_and(|r| r.c2p), key, "attention.self.pos_key_proj");
             let relative_query =
                 distances(config.relative.is_some_and(|r| r.p2c), query, "attention.self.pos_query_proj");
             Block {
@@ -269,18 +266,8 @@ impl Layout {
         };
         let pooler = list.linear(pooler, width, width);
         let classifier = list.linear(classifier, width, outputs);
-        let layout = Self {
-            words,
-            positions,
-            token_types,
-            project,
-            norm,
-            relative,
-            relative_norm,
-            blocks,
-            pooler,
-            classifier,
-        };
+        let layout =
+            Self { words, positions, token_types, project, norm, relative, relative_norm, blocks, pooler, classifier };
         (layout, list.parameters)
     }
 }

@@ -11,6 +11,7 @@ mod pass;
 use candle_core::Result;
 
 use super::layers::{Grad, Layers, Texts};
+use super::weights::{LoadError, said};
 pub use config::{EncoderConfig, Family, Relative};
 pub use layout::{Init, Layout, Parameter, Place};
 pub use load::EncoderFiles;
@@ -58,16 +59,18 @@ pub struct Grads<L: Layers> {
 
 impl<L: Layers> Encoder<L> {
     /// An encoder whose parameters are read by `read`, in the order of the layout, each as its values in row-major order.
-    pub fn new<E: From<candle_core::Error>>(
+    pub fn new(
         config: EncoderConfig,
         outputs: usize,
         layers: L,
-        mut read: impl FnMut(&Parameter) -> std::result::Result<Vec<f32>, E>,
-    ) -> std::result::Result<Self, E> {
+        mut read: impl FnMut(&Parameter) -> std::result::Result<Vec<f32>, LoadError>,
+    ) -> std::result::Result<Self, LoadError> {
         let (layout, parameters) = Layout::new(&config, outputs);
         let mut values = Vec::with_capacity(parameters.len());
         for parameter in &parameters {
-            values.push(layers.mat(read(parameter)?, parameter.width())?);
+            let value = layers.mat(read(parameter)?, parameter.width());
+            let wrap = |error| LoadError::Tensor { name: parameter.name.clone(), message: said(&error) };
+            values.push(value.map_err(wrap)?);
         }
         Ok(Self { config, layout, parameters, values, layers })
     }
@@ -151,6 +154,14 @@ impl<L: Layers> Encoder<L> {
             return grads.words.take().map(|(rows, grad)| Grad::Rows(rows, grad));
         }
         grads.dense.get_mut(place)?.take().map(Grad::Dense)
+    }
+
+    /// Whether the configuration has no use for the parameter at a place: a table of distances that no score reads.
+    pub fn is_unused(&self, place: usize) -> bool {
+        let layout = &self.layout;
+        let read = layout.blocks.iter().any(|b| b.relative_key.is_some() || b.relative_query.is_some());
+        let norm = layout.relative_norm.is_some_and(|norm| norm.weight == place || norm.bias == place);
+        !read && (layout.relative == Some(place) || norm)
     }
 
     /// The norm of the gradient of the parameter at a place; 0 where nothing reached it.

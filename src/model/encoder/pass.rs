@@ -81,13 +81,7 @@ impl<L: Layers> Encoder<L> {
         self.layers.linear(x, self.at(layer.weight)?, bias)
     }
 
-    fn norm(
-        &self,
-        norm: Norm,
-        x: L::Mat,
-        residual: Option<&L::Mat>,
-        dropout: Dropout,
-    ) -> Result<(L::Mat, L::Normed)> {
+    fn norm(&self, norm: Norm, x: L::Mat, residual: Option<&L::Mat>, dropout: Dropout) -> Result<(L::Mat, L::Normed)> {
         let (weight, bias) = (self.at(norm.weight)?, self.at(norm.bias)?);
         self.layers.norm(x, residual, dropout, weight, bias, self.config.eps)
     }
@@ -446,14 +440,7 @@ impl<L: Layers> Encoder<L> {
         Ok(())
     }
 
-    fn linear_back(
-        &self,
-        layer: Linear,
-        x: &L::Mat,
-        grad: &L::Mat,
-        trains: bool,
-        grads: &mut Grads<L>,
-    ) -> Result<()> {
+    fn linear_back(&self, layer: Linear, x: &L::Mat, grad: &L::Mat, trains: bool, grads: &mut Grads<L>) -> Result<()> {
         if !trains {
             return Ok(());
         }

@@ -320,7 +320,10 @@ mod tests {
                     Activation::Relu => x.max(0.0),
                     Activation::Tanh => x.tanh(),
                 };
-                assert!((f64::from(value(activation, x)) - f(wide)).abs() < 1e-6 * (1.0 + wide.abs()), "{activation:?}");
+                assert!(
+                    (f64::from(value(activation, x)) - f(wide)).abs() < 1e-6 * (1.0 + wide.abs()),
+                    "{activation:?}"
+                );
                 if i != 0 {
                     let difference = (f(wide + 1e-5) - f(wide - 1e-5)) / 2e-5;
                     assert!((f64::from(slope(activation, x)) - difference).abs() < 2e-6, "{activation:?} at {x}");
@@ -331,15 +334,8 @@ mod tests {
 
     #[test]
     fn adamw_equals_the_formula_and_decay_is_a_step_without_gradient() {
-        let settings = AdamW {
-            rate: 1e-2,
-            weight_decay: 0.1,
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-            step: 3,
-            grad_scale: 0.5,
-        };
+        let settings =
+            AdamW { rate: 1e-2, weight_decay: 0.1, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, step: 3, grad_scale: 0.5 };
         let (mut p, mut m, mut v) = (vec![0.7f32; 40], vec![0.02f32; 40], vec![0.003f32; 40]);
         adamw(&mut p, &mut m, &mut v, &[0.4; 40], &settings);
         let (first, second) = (0.9 * 0.02 + 0.1 * 0.2, 0.999 * 0.003 + 0.001 * 0.04f64);

@@ -40,7 +40,13 @@ struct Shape<'a> {
 }
 
 impl<'a> Shape<'a> {
-    fn new(texts: &Texts, heads: usize, [q, k, v]: [&'a Mat; 3], relative: Relative<'a, Mat>, dropout: Dropout) -> Self {
+    fn new(
+        texts: &Texts,
+        heads: usize,
+        [q, k, v]: [&'a Mat; 3],
+        relative: Relative<'a, Mat>,
+        dropout: Dropout,
+    ) -> Self {
         let dim = q.width / heads.max(1);
         Self {
             heads,
@@ -236,8 +242,7 @@ pub fn backward(
         .into_iter()
         .zip(split(&mut dk.data, &list, of_tokens))
         .zip(split(&mut dv.data, &list, of_tokens));
-    let mut work: Vec<_> =
-        list.iter().zip(parts).map(|(text, ((dq, dk), dv))| (text, [dq, dk, dv])).collect();
+    let mut work: Vec<_> = list.iter().zip(parts).map(|(text, ((dq, dk), dv))| (text, [dq, dk, dv])).collect();
     let table = |table: Option<&Mat>| table.map(|table| Mat::zeros(table.rows(), table.width));
     let share = work.len().div_ceil(threads.max(1)).max(1);
     // Each part sums into tables of its own, which are added up in the order of the texts.
