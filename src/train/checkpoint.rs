@@ -54,6 +54,8 @@ pub struct State {
     pub best_step: usize,
     /// Evaluations since.
     pub stale: usize,
+    /// Whether an evaluation was due that did not come to its end.
+    pub due: bool,
     /// Warnings told already.
     pub warned: Vec<String>,
     /// The settings.

@@ -246,6 +246,12 @@ impl<'a, L: Layers> Trainer<'a, L> {
         let settings = self.task.settings;
         let lengths: Vec<usize> = self.task.train.ids.iter().map(Vec::len).collect();
         let orders = seed::derive(settings.seed, ORDER);
+        if self.state.due {
+            let reason = self.settle(true)?;
+            if reason.is_some() {
+                return Ok(reason);
+            }
+        }
         while self.state.step < self.steps {
             let epoch = self.state.step / self.per_epoch;
             let batches = order::batches(&lengths, settings.batch_size, settings.group_by_length, orders, epoch);
@@ -253,32 +259,39 @@ impl<'a, L: Layers> Trainer<'a, L> {
             for group in groups.into_iter().skip(self.state.step % self.per_epoch) {
                 self.obey()?;
                 self.step(group)?;
-                let ended = self.state.step.is_multiple_of(self.per_epoch);
-                let stopped = self.task.control.is_stopped();
-                let mut better = None;
-                if ended || stopped || self.task.control.takes_evaluation() {
-                    better = self.validate()?;
-                }
-                let asked = settings.save_steps.is_some_and(|every| self.state.step.is_multiple_of(every));
-                if ended || asked || stopped {
-                    self.save()?;
-                }
-                if stopped && self.state.step < self.steps {
-                    self.tell(Update::Changed {
-                        step: self.state.step,
-                        text: "stopped; the best weights so far are kept".to_owned(),
-                        paused: false,
-                    });
-                    return Ok(Some("stopped by the user".to_owned()));
-                }
-                let patience =
-                    settings.patience.filter(|patience| better == Some(false) && self.state.stale >= *patience);
-                if let Some(patience) = patience {
-                    return Ok(Some(format!("no better {} in {patience} evaluations", settings.best.name())));
+                let reason = self.settle(false)?;
+                if reason.is_some() {
+                    return Ok(reason);
                 }
             }
         }
         Ok(None)
+    }
+
+    /// What follows a step: an evaluation, a checkpoint, perhaps the end, with its reason. `due` asks for the evaluation that a
+    /// training did not come to before it was broken off.
+    fn settle(&mut self, due: bool) -> Result<Option<String>, TrainError> {
+        let settings = self.task.settings;
+        let step = self.state.step;
+        let ended = step.is_multiple_of(self.per_epoch);
+        let stopped = self.task.control.is_stopped();
+        let mut better = None;
+        if due || ended || stopped || self.task.control.takes_evaluation() {
+            self.state.due = true;
+            better = self.validate()?;
+            self.state.due = false;
+        }
+        let asked = settings.save_steps.is_some_and(|every| step.is_multiple_of(every));
+        if due || ended || asked || stopped {
+            self.save()?;
+        }
+        if stopped && step < self.steps {
+            let text = "stopped; the best weights so far are kept".to_owned();
+            self.tell(Update::Changed { step, text, paused: false });
+            return Ok(Some("stopped by the user".to_owned()));
+        }
+        let stale = better == Some(false) && settings.patience.is_some_and(|patience| self.state.stale >= patience);
+        Ok(stale.then(|| format!("no better {} in {} evaluations", settings.best.name(), self.state.stale)))
     }
 
     /// Follows wishes from outside.
