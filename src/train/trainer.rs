@@ -3,27 +3,24 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::metrics::{Confusion, Report};
 use crate::model::encoder::{Batch, Encoder};
 use crate::model::layers::{Layers, seed};
 
 use super::checkpoint::{self, State};
 use super::control::Control;
 use super::guard;
-use super::loss::{CrossEntropy, log_softmax};
+use super::loss::CrossEntropy;
 use super::optimizer::{Optimizer, trains};
 use super::order;
 use super::schedule;
 use super::settings::{Best, ClassWeights, NamedWeights, Padding, TrainSpec};
-use super::update::{Evaluation, Figures, Pace, Scores, Step, Update};
+use super::update::{Figures, Pace, Step, Update};
 
 /// How often a training that waits looks whether it is to go on.
 const PATIENCE: Duration = Duration::from_millis(50);
 /// Streams of the seed.
 const ORDER: u64 = 1;
 const DROPOUT: u64 = 2;
-/// Rows of an evaluation's batch.
-const EVALUATED: usize = 32;
 
 /// Why a training ended early.
 #[derive(Debug, thiserror::Error)]
@@ -127,11 +124,11 @@ pub fn fingerprint(tokens: &Tokens) -> String {
 
 /// A training under way.
 pub struct Trainer<'a, L: Layers> {
-    task: Task<'a>,
-    encoder: Encoder<L>,
+    pub(super) task: Task<'a>,
+    pub(super) encoder: Encoder<L>,
     optimizer: Optimizer<L>,
-    state: State,
-    loss: CrossEntropy,
+    pub(super) state: State,
+    pub(super) loss: CrossEntropy,
     per_epoch: usize,
     steps: usize,
     rows: usize,
@@ -211,7 +208,7 @@ impl<'a, L: Layers> Trainer<'a, L> {
         &self.encoder
     }
 
-    fn epoch(&self) -> f64 {
+    pub(super) fn epoch(&self) -> f64 {
         self.state.step as f64 / self.per_epoch.max(1) as f64
     }
 
@@ -321,7 +318,7 @@ impl<'a, L: Layers> Trainer<'a, L> {
     }
 
     /// Keeps a checkpoint of a training that is asked to stop at once.
-    fn break_off(&mut self) -> TrainError {
+    pub(super) fn break_off(&mut self) -> TrainError {
         match self.save() {
             Ok(()) => TrainError::Cancelled,
             Err(error) => error,
@@ -337,7 +334,7 @@ impl<'a, L: Layers> Trainer<'a, L> {
         Ok(())
     }
 
-    fn batch(&self, tokens: &Tokens, rows: &[usize]) -> (Batch, Vec<usize>) {
+    pub(super) fn batch(&self, tokens: &Tokens, rows: &[usize]) -> (Batch, Vec<usize>) {
         let padded = if self.task.settings.padding == Padding::Max { self.task.settings.max_length } else { 0 };
         let texts = rows.iter().filter_map(|row| tokens.ids.get(*row)).map(Vec::as_slice);
         let labels = rows.iter().filter_map(|row| tokens.labels.get(*row)).copied().collect();
@@ -397,7 +394,7 @@ impl<'a, L: Layers> Trainer<'a, L> {
         Ok(())
     }
 
-    fn pace(&self, evaluating: Option<(usize, usize)>) {
+    pub(super) fn pace(&self, evaluating: Option<(usize, usize)>) {
         let (seconds, rows_per_second) = self.speed.unwrap_or_default();
         let (loss, learning_rate, grad_norm) = self.last;
         let epochs_left = self.task.settings.epochs.saturating_sub(self.state.step / self.per_epoch.max(1));
@@ -455,58 +452,5 @@ impl<'a, L: Layers> Trainer<'a, L> {
     fn keep_best(&self) -> Result<(), TrainError> {
         let Task { folder, config, tokenizer, .. } = &self.task;
         checkpoint::save_best(folder, &self.encoder, config, tokenizer).map(|_| ())
-    }
-
-    /// Classifies a split with the weights as they are.
-    fn evaluate(&mut self, test: bool) -> Result<Evaluation, TrainError> {
-        let started = Instant::now();
-        let tokens = if test { self.task.test } else { self.task.validation };
-        let outputs = self.task.labels.len();
-        let mut order: Vec<usize> = (0..tokens.ids.len()).collect();
-        order.sort_by_key(|row| tokens.ids.get(*row).map_or(0, Vec::len));
-        let mut logprobs = vec![Vec::new(); tokens.ids.len()];
-        let (mut loss, mut weight, mut done) = (0.0, 0.0, 0);
-        for rows in order.chunks(EVALUATED) {
-            self.pace(Some((done, tokens.ids.len())));
-            let (batch, labels) = self.batch(tokens, rows);
-            let logits = self.encoder.logits(&batch, &|| !(self.task.cancelled)())?;
-            let Some(logits) = logits else {
-                // After the last step there is a checkpoint already.
-                return Err(if test { TrainError::Cancelled } else { self.break_off() });
-            };
-            let logits = self.encoder.layers().values(&logits)?;
-            let (one, counts) = self.loss.sums(&logits, outputs, &labels);
-            (loss, weight) = (loss + one, weight + counts);
-            for (row, logits) in rows.iter().zip(logits.chunks_exact(outputs.max(1))) {
-                if let Some(slot) = logprobs.get_mut(*row) {
-                    *slot = log_softmax(logits);
-                }
-            }
-            done += rows.len();
-        }
-        let scores = self.scores(loss / weight, &logprobs, &tokens.labels);
-        let seconds = started.elapsed().as_secs_f64();
-        Ok(Evaluation { scores, test, best: false, logprobs: std::sync::Arc::new(logprobs), seconds })
-    }
-
-    fn scores(&self, loss: f64, logprobs: &[Vec<f64>], labels: &[usize]) -> Scores {
-        let word = |label: usize| self.task.labels.get(label).map_or("", String::as_str);
-        let mut confusion = Confusion::with_labels(self.task.labels.iter().cloned());
-        for (logprobs, gold) in logprobs.iter().zip(labels) {
-            confusion.add(word(*gold), word(guard::likeliest(logprobs)));
-        }
-        let report = Report::new(confusion.observed());
-        let class_f1 = self.task.labels.iter().map(|label| report.classes.get(label).map_or(0.0, |class| class.f1));
-        Scores {
-            step: self.state.step,
-            epoch: self.epoch(),
-            loss,
-            accuracy: report.accuracy,
-            precision: report.weighted.precision,
-            recall: report.weighted.recall,
-            f1: report.weighted.f1,
-            macro_f1: report.macro_avg.f1,
-            class_f1: class_f1.collect(),
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! Fine-tuning through the engine, on a small random BERT and the bundled data: what is learnt, kept, steered and refused.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod hub;
 mod keeps;
 mod refuses;
 mod steers;
@@ -131,11 +132,11 @@ impl Told {
     }
 
     fn changes(&self) -> Vec<&str> {
-        let text = |update| match update {
-            &Update::Changed { ref text, .. } => Some(text.as_str()),
+        let changes = self.updates.iter().filter_map(|update| match update {
+            Update::Changed { text, .. } => Some(text.as_str()),
             _ => None,
-        };
-        self.updates.iter().filter_map(text).collect()
+        });
+        changes.collect()
     }
 
     fn refusal(self) -> String {
