@@ -20,6 +20,7 @@ pub mod run;
 pub mod runs;
 pub mod spec;
 pub mod timeline;
+pub mod training;
 
 pub use home::{HomeError, SessionFile};
 pub use parse::Override;
