@@ -121,8 +121,8 @@ pub enum Message {
     TrainingWork(Box<Work>),
     /// Something that happened in the training was kept.
     TrainingKept(Line),
-    /// The training could not be kept: the disk is full, say.
-    TrainingFailed(String),
+    /// The training cannot be kept any more: the disk is full, say. Why comes with its end.
+    TrainingFailed,
     /// The training is over.
     TrainingEnded {
         /// Its folder; or the error of one that is not finished, and whether anything of it is kept.

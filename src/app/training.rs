@@ -265,8 +265,6 @@ pub struct TrainState {
     pub pausing: bool,
     /// Whether it was asked to end and keep the best.
     pub stopping: bool,
-    /// Why it cannot be kept any more.
-    pub broken: Option<String>,
     /// Whether its folder is being read.
     pub reading: bool,
     /// How strongly the loss is smoothed, a place in the list of strengths.
@@ -295,7 +293,6 @@ impl Default for TrainState {
             live: false,
             pausing: false,
             stopping: false,
-            broken: None,
             reading: false,
             smoothing: 2,
             log: false,

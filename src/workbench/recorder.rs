@@ -120,6 +120,7 @@ impl Drop for Recorder {
 fn keep(queue: &Receiver<Order>, mailbox: &Mailbox) {
     let mut recording: Option<Recording> = None;
     let mut training: Option<Training> = None;
+    let mut broken: Option<EngineError> = None;
     while let Ok(order) = queue.recv() {
         match order {
             Order::Begin(begin, stop) => match start(*begin, &stop, mailbox) {
@@ -146,6 +147,7 @@ fn keep(queue: &Receiver<Order>, mailbox: &Mailbox) {
             }
             Order::BeginTraining(begin) => {
                 let begun = watch::begin(*begin);
+                broken = None;
                 let told = begun.map(|(begun, watched)| {
                     training = Some(begun);
                     Box::new(watched)
@@ -158,14 +160,22 @@ fn keep(queue: &Receiver<Order>, mailbox: &Mailbox) {
                 }
             }
             Order::RecordTraining(update) => {
-                if let Some(message) = training.as_mut().and_then(|training| watch::record(training, &update)) {
-                    mailbox.send(message);
+                // Behind what could not be kept nothing is kept any more.
+                if let Some(training) = training.as_mut().filter(|_| broken.is_none()) {
+                    match watch::record(training, &update) {
+                        Ok(line) => line.into_iter().for_each(|line| mailbox.send(Message::TrainingKept(line))),
+                        Err(error) => {
+                            broken = Some(error);
+                            mailbox.send(Message::TrainingFailed);
+                        }
+                    }
                 }
                 mailbox.done();
             }
             Order::EndTraining(end) => {
                 if let Some(training) = training.take() {
-                    mailbox.send(watch::end(training, end));
+                    // The engine may have ended well before it knew.
+                    mailbox.send(watch::end(training, broken.take().map_or(end, Err)));
                 }
             }
             Order::Later(work) => work(),

@@ -66,11 +66,9 @@ pub fn begin(begin: BeginTraining) -> Result<(Training, Watched), String> {
 }
 
 /// Keeps what a training tells; what there is to tell of it comes back.
-pub fn record(training: &mut Training, update: &Update) -> Option<Message> {
-    match training.record(update) {
-        Ok(()) => Line::of(update, time()).map(Message::TrainingKept),
-        Err(error) => Some(Message::TrainingFailed(error.to_string())),
-    }
+pub fn record(training: &mut Training, update: &Update) -> Result<Option<Line>, EngineError> {
+    training.record(update).map_err(|error| EngineError::Failed(error.to_string()))?;
+    Ok(Line::of(update, time()))
 }
 
 /// Ends a training.

@@ -416,6 +416,13 @@ impl World {
     }
 }
 
+impl Drop for World {
+    fn drop(&mut self) {
+        // The engine's thread ends with its job, and one that waits for a word would never end.
+        self.jobs.values().for_each(Cancel::cancel);
+    }
+}
+
 /// Does work on a thread of its own; should it panic, `fallback` says what comes of it instead.
 fn behind(
     mailbox: Mailbox,

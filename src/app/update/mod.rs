@@ -72,7 +72,7 @@ impl App {
             Message::TrainingBegun(begun) => self.training_begun(begun.map(|begun| *begun), fx),
             Message::TrainingWork(work) => self.training_work(work, fx),
             Message::TrainingKept(line) => self.training_kept(line),
-            Message::TrainingFailed(error) => self.training_failed(error, fx),
+            Message::TrainingFailed => self.training_failed(fx),
             Message::TrainingEnded { end, line } => self.training_ended(end, line, fx),
             Message::TrainingRead { path, wanted, watched } => {
                 self.training_read(&path, wanted, watched.map(|watched| *watched));

@@ -58,7 +58,7 @@ impl App {
         match begun {
             Ok(watched) => {
                 let state = &mut self.train;
-                (state.live, state.pausing, state.stopping, state.broken) = (true, false, false, None);
+                (state.live, state.pausing, state.stopping) = (true, false, false);
                 self.runs.sought = Some(watched.path.clone());
                 self.train.show(watched);
                 self.jobs.want(Purpose::Train);
@@ -115,10 +115,9 @@ impl App {
         }
     }
 
-    /// What the training tells cannot be kept any more: it ends.
-    pub(super) fn training_failed(&mut self, error: String, fx: &mut Effects) {
-        if self.train.live && self.train.broken.is_none() {
-            self.train.broken = Some(error);
+    /// What the training tells cannot be kept any more: it ends. Why is said once it has.
+    pub(super) fn training_failed(&mut self, fx: &mut Effects) {
+        if self.train.live {
             self.abort_training(fx);
         }
     }
@@ -126,8 +125,7 @@ impl App {
     /// Tells the recorder how the engine's part of the training ended.
     pub(super) fn end_training(&mut self, end: Result<Trained, EngineError>, fx: &mut Effects) {
         self.jobs.forget(Purpose::Train);
-        let broken = self.train.broken.take().map(|error| Err(EngineError::Failed(error)));
-        fx.push(Effect::EndTraining(broken.unwrap_or(end)));
+        fx.push(Effect::EndTraining(end));
     }
 
     /// The training is over.

@@ -206,8 +206,7 @@ fn leaving_the_program_is_asked_and_keeps_a_checkpoint() {
     assert!(!desk.app().quitting && desk.app().train.live);
     desk.press(&["o", "train-steer/session.toml", "<enter>"]);
     desk.hears("a training goes on: stop it first");
-    desk.press(&["<ctrl-c>"]);
-    desk.hit(&["<ctrl-c>"]);
+    desk.hit(&["<ctrl-c>", "<ctrl-c>"]);
     assert!(matches!(desk.app().windows.last(), Some(Window::Question(_))));
     desk.hit(&["y"]);
     assert!(desk.app().quitting);
@@ -224,6 +223,7 @@ fn a_failure_is_told_and_kept() {
     desk.press(&["4", "<enter>"]);
     desk.hears("the training broke off: the script fails at step 14; c goes on with it");
     assert_eq!(status(&desk.only_run()), Status::Failed);
+    desk.quiet();
     desk.sees("failed");
     // The engine lives on.
     desk.press(&["1", "e", "<ctrl-end>", " please", "<esc>"]);
