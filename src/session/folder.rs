@@ -194,7 +194,8 @@ pub struct DataRecord {
 /// The prompts of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PromptRecord {
-    /// SHA-256 over the prompt's template, the demonstrations' template and the model's chat template where it is used.
+    /// SHA-256 over the prompt's template, the demonstrations' template and the model's chat template where it is used; of
+    /// a classifier, which reads texts alone, over the names of its cleaning rules; nothing of a training.
     pub template_sha256: String,
     /// Rows shown as demonstrations, where they are the same for every prompt.
     pub demos: Vec<usize>,

@@ -110,6 +110,9 @@ pub enum TrainingError {
         /// Why not.
         error: std::io::Error,
     },
+    /// The engine, or a cancel.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     /// The session's labels.
     #[error(transparent)]
     Prepare(#[from] PrepareError),

@@ -11,3 +11,4 @@ mod home;
 mod resume;
 mod sessions;
 mod terminal;
+mod train;
