@@ -63,7 +63,14 @@ impl Line {
                 let text = format!("goes on from step {} of {}", started.step, started.steps);
                 line(started.step, EventKind::Started, text)
             }
-            Update::Started(started) => line(0, EventKind::Started, format!("{} begins", started.model)),
+            Update::Started(started) => {
+                let cut = match started.truncated {
+                    0 => String::new(),
+                    1 => "; the text of 1 row is cut".to_owned(),
+                    rows => format!("; the texts of {rows} rows are cut"),
+                };
+                line(0, EventKind::Started, format!("{} begins{cut}", started.model))
+            }
             Update::Saved { step, .. } => line(*step, EventKind::Saved, "checkpoint kept".to_owned()),
             Update::Best { step, metric, value } => {
                 line(*step, EventKind::Best, format!("best so far: {metric} {value:.3}"))

@@ -21,14 +21,14 @@ use crate::train::{Figures, Update};
 
 use super::recorder::{about, prepared_for};
 
-/// The file that only trainings have.
-const METRICS: &str = "metrics.csv";
+/// Files that only trainings have.
+const OWN: [&str; 2] = ["metrics.csv", "events.jsonl"];
 /// The predictions of the last validation evaluation.
 const EVALUATION: &str = "evaluation.csv";
 
 /// Whether a run's folder is one of a training.
 pub fn is_training(folder: &Path) -> bool {
-    folder.join(METRICS).is_file()
+    OWN.iter().any(|name| folder.join(name).is_file())
 }
 
 fn said(error: &dyn std::fmt::Display) -> String {
