@@ -8,22 +8,25 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
+use crate::model::classifier::Classifier;
 use crate::model::kv::{Batch, Row};
 use crate::model::language::LanguageModel;
 use crate::model::ops::cpu::Cpu;
 use crate::model::ops::{Ops, device};
 use crate::model::sample::Picking;
 use crate::model::weights::LoadError;
-use crate::model::{ModelSpec, kernel, locate};
+use crate::model::{ModelSpec, kernel, language, locate};
 
-use super::command::{GenerateRequest, Generation, ScoreRequest, Temperature};
-use super::event::{Answer, Event, ModelInfo, NextToken, Outcome, Stats};
+use super::classify;
+use super::command::{GenerateRequest, Generation, ScoreRequest, Temperature, TrainRequest};
+use super::event::{Answer, Event, ModelInfo, NextToken, Outcome, Stats, Trained};
 use super::generate::{self, Rules, generate_batch};
 use super::items::items;
 use super::memory;
 use super::plan::{Budget, Item, Plan};
 use super::score::{CHUNK, prefill, score_batch};
 use super::spread::{halving, spread, todo};
+use super::train;
 use super::worker::{Backend, EngineError, Job};
 
 /// Rows of a scoring batch on the CPU: more do not make products faster.
@@ -62,8 +65,21 @@ pub struct Local {
 
 struct Loaded {
     spec: ModelSpec,
-    model: LanguageModel,
+    model: Model,
     info: Arc<ModelInfo>,
+}
+
+/// A model of either kind.
+enum Model {
+    /// It continues texts.
+    Language(Box<Speaking>),
+    /// It tells texts apart.
+    Classifier(Box<Classifier>),
+}
+
+/// A language model with what the last job left.
+struct Speaking {
+    model: LanguageModel,
     kept: Kept,
 }
 
@@ -104,6 +120,18 @@ impl Local {
     fn loaded(&mut self) -> Result<&mut Loaded, EngineError> {
         self.loaded.as_mut().ok_or_else(|| EngineError::Failed("no model is loaded".to_owned()))
     }
+
+    /// The language model for what a classifier cannot do.
+    fn speaking(&mut self) -> Result<&mut Speaking, EngineError> {
+        let Loaded { model, info, .. } = self.loaded()?;
+        match model {
+            Model::Language(speaking) => Ok(speaking),
+            Model::Classifier(_) => Err(EngineError::Bad(format!(
+                "{} is a classifier: it scores labels (decode.method = \"score\") and continues no text",
+                info.name
+            ))),
+        }
+    }
 }
 
 impl From<LoadError> for EngineError {
@@ -140,6 +168,12 @@ impl Backend for Local {
         job.loading(format!("reading {}", located.name), 0, None);
         // The old model goes first: two need not fit into memory.
         self.loaded = None;
+        if let Some(model) = classifier(job, &located, spec)? {
+            let info = Arc::new(describe_classifier(&model, located, spec, self.threads)?);
+            let model = Model::Classifier(Box::new(model));
+            self.loaded = Some(Loaded { spec: spec.clone(), model, info: Arc::clone(&info) });
+            return Ok(info);
+        }
         let model = LanguageModel::load(&located, &spec.device, spec.dtype, &mut || !job.is_cancelled())?;
         let info = Arc::new(ModelInfo {
             name: located.name,
@@ -153,14 +187,18 @@ impl Backend for Local {
             chat: model.chat.clone(),
             classifier: None,
         });
-        self.loaded = Some(Loaded { spec: spec.clone(), model, info: Arc::clone(&info), kept: Kept::default() });
+        let model = Model::Language(Box::new(Speaking { model, kept: Kept::default() }));
+        self.loaded = Some(Loaded { spec: spec.clone(), model, info: Arc::clone(&info) });
         Ok(info)
     }
 
     fn score(&mut self, job: &Job, request: &ScoreRequest) -> Result<Stats, EngineError> {
         let started = Instant::now();
         let threads = self.threads;
-        let Loaded { model, kept, .. } = self.loaded()?;
+        if let Loaded { model: Model::Classifier(model), .. } = self.loaded()? {
+            return classify::score(job, model, request, threads);
+        }
+        let Speaking { model, kept } = self.speaking()?;
         let mut stats = Stats::default();
         let ScoreRequest { prompts, labels, rows, truncate, .. } = request;
         let items = items(job, model, prompts, labels, rows, *truncate, &mut stats)?;
@@ -205,7 +243,7 @@ impl Backend for Local {
     fn generate(&mut self, job: &Job, request: &GenerateRequest) -> Result<Stats, EngineError> {
         let started = Instant::now();
         let threads = self.threads;
-        let Loaded { model, kept, .. } = self.loaded()?;
+        let Speaking { model, kept } = self.speaking()?;
         let mut stats = Stats::default();
         let rules = rules(model, &request.generation)?;
         let GenerateRequest { prompts, rows, truncate, .. } = request;
@@ -250,7 +288,7 @@ impl Backend for Local {
 
     fn next(&mut self, job: &Job, prompt: &str, top: usize) -> Result<Outcome, EngineError> {
         let threads = self.threads;
-        let Loaded { model, .. } = self.loaded()?;
+        let Speaking { model, .. } = self.speaking()?;
         let token_ids = model.tokenizer.encode(prompt, true).map_err(|error| EngineError::Bad(error.to_string()))?;
         if token_ids.is_empty() || token_ids.len() > model.decoder.config().context {
             return Err(EngineError::Bad(format!(
@@ -267,6 +305,46 @@ impl Backend for Local {
         next.truncate(top);
         Ok(Outcome::Next { token_ids, next, perplexity })
     }
+
+    fn train(&mut self, job: &Job, request: &TrainRequest) -> Result<Trained, EngineError> {
+        if std::mem::take(&mut self.polite) {
+            give_way();
+        }
+        train::train(job, request, self.threads)
+    }
+}
+
+/// The classifier that a session asks for, where it is one.
+fn classifier(job: &Job, located: &locate::Located, spec: &ModelSpec) -> Result<Option<Classifier>, EngineError> {
+    let device = language::open(&spec.device)?;
+    // Norms and softmax stay in f32 whatever products are computed in.
+    let products = language::format_on(&device, spec.dtype)?;
+    Ok(Classifier::load(located, &device, products, &mut || !job.is_cancelled())?)
+}
+
+fn describe_classifier(
+    model: &Classifier,
+    located: locate::Located,
+    spec: &ModelSpec,
+    threads: usize,
+) -> Result<ModelInfo, EngineError> {
+    let device = language::open(&spec.device)?;
+    Ok(ModelInfo {
+        name: located.name,
+        origin: located.origin,
+        sha256: model.sha256.clone(),
+        device: language::device_name(&device),
+        dtype: format!("{:?}", language::format_on(&device, spec.dtype)?).to_lowercase(),
+        context: model.context,
+        threads,
+        tokenizer: Arc::clone(&model.tokenizer),
+        chat: None,
+        classifier: Some(super::event::Classifier {
+            labels: model.labels.clone(),
+            clean: model.clean.clone(),
+            max_length: model.max_length,
+        }),
+    })
 }
 
 /// A finished text.

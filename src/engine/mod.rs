@@ -5,6 +5,7 @@
 //! [`Event::Failed`]; the thread lives on. What really computes is a [`Backend`]: [`local`] runs models on this machine,
 //! [`fake`] is scripted and drives the interface's tests.
 
+mod classify;
 pub mod command;
 pub mod event;
 pub mod fake;
@@ -15,6 +16,7 @@ mod memory;
 pub mod plan;
 pub mod score;
 mod spread;
+mod train;
 pub mod worker;
 
 pub use command::{

@@ -19,8 +19,15 @@ use super::weights::LoadError;
 /// Files smaller than this are hashed each time.
 const KEPT_FROM: u64 = 256 << 20;
 /// The files of a folder that are read beside the weights.
-const BESIDE: [&str; 5] =
-    ["chat_template.jinja", "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"];
+const BESIDE: [&str; 7] = [
+    "chat_template.jinja",
+    "config.json",
+    "generation_config.json",
+    "spm.model",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+];
 
 /// The hash of a model.
 pub fn sha256(files: &ModelFiles) -> Result<String, LoadError> {

@@ -9,7 +9,8 @@ use std::sync::LazyLock;
 use gemm::Parallelism;
 use pulp::Arch;
 
-static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
+/// The instruction set of this machine.
+pub(super) static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
 
 /// A read-only matrix inside a slice: element `(i, j)` is at `offset + i * row + j * col`.
 #[derive(Clone, Copy)]
@@ -86,7 +87,7 @@ pub fn matmul(out: &mut [f32], out_row: usize, a: View<'_>, b: View<'_>, add: bo
 ///
 /// The range is reduced by powers of two and the rest approximated by the polynomial of Cephes' `expf`.
 #[inline(always)]
-fn exp(x: f32) -> f32 {
+pub(super) fn exp(x: f32) -> f32 {
     const LOG2_E: f32 = std::f32::consts::LOG2_E;
     // ln 2 in two parts, so that the reduction loses nothing.
     const LN2_HIGH: f32 = 0.693_359_4;
@@ -109,7 +110,7 @@ fn exp(x: f32) -> f32 {
 
 /// The largest element; negative infinity of nothing. Sixteen lanes, so that it vectorises.
 #[inline(always)]
-fn max_of(row: &[f32]) -> f32 {
+pub(super) fn max_of(row: &[f32]) -> f32 {
     let mut lanes = [f32::NEG_INFINITY; 16];
     let chunks = row.chunks_exact(16);
     let rest = chunks.remainder();
@@ -123,7 +124,7 @@ fn max_of(row: &[f32]) -> f32 {
 
 /// The sum, in sixteen lanes.
 #[inline(always)]
-fn sum_of(row: &[f32]) -> f32 {
+pub(super) fn sum_of(row: &[f32]) -> f32 {
     let mut lanes = [0.0f32; 16];
     let chunks = row.chunks_exact(16);
     let rest = chunks.remainder();
@@ -137,7 +138,7 @@ fn sum_of(row: &[f32]) -> f32 {
 
 /// Dot product, in sixteen lanes.
 #[inline(always)]
-fn dot_of(a: &[f32], b: &[f32]) -> f32 {
+pub(super) fn dot_of(a: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0.0f32; 16];
     let (a_chunks, b_chunks) = (a.chunks_exact(16), b.chunks_exact(16));
     let rest: f32 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(x, y)| x * y).sum();

@@ -58,16 +58,7 @@ impl LanguageModel {
         go_on: &mut dyn FnMut() -> bool,
     ) -> Result<Self, LoadError> {
         let device = open(device)?;
-        let dtype = match dtype {
-            DTypeSpec::Auto if device.is_cpu() => DType::F32,
-            DTypeSpec::F16 | DTypeSpec::Bf16 if device.is_cpu() => {
-                let message = "the CPU computes in f32: say dtype = \"auto\" or \"f32\", or name a GPU as the device";
-                return Err(LoadError::Device(message.to_owned()));
-            }
-            DTypeSpec::Auto | DTypeSpec::Bf16 => DType::BF16,
-            DTypeSpec::F32 => DType::F32,
-            DTypeSpec::F16 => DType::F16,
-        };
+        let dtype = format_on(&device, dtype)?;
         let weights = Weights::open(&located.files)?;
         let tokenizer = Arc::new(weights.tokenizer()?);
         let decoder = load_decoder(&weights, &device, dtype, go_on)?;
@@ -77,11 +68,16 @@ impl LanguageModel {
 
     /// The device as shown to users: `cpu`, `cuda:0`, `metal`.
     pub fn device_name(&self) -> String {
-        match self.device.location() {
-            candle_core::DeviceLocation::Cpu => "cpu".to_owned(),
-            candle_core::DeviceLocation::Cuda { gpu_id } => format!("cuda:{gpu_id}"),
-            candle_core::DeviceLocation::Metal { .. } => "metal".to_owned(),
-        }
+        device_name(&self.device)
+    }
+}
+
+/// A device as shown to users: `cpu`, `cuda:0`, `metal`.
+pub fn device_name(device: &Device) -> String {
+    match device.location() {
+        candle_core::DeviceLocation::Cpu => "cpu".to_owned(),
+        candle_core::DeviceLocation::Cuda { gpu_id } => format!("cuda:{gpu_id}"),
+        candle_core::DeviceLocation::Metal { .. } => "metal".to_owned(),
     }
 }
 
@@ -98,7 +94,22 @@ pub fn load_decoder(
     )
 }
 
-fn open(spec: &DeviceSpec) -> Result<Device, LoadError> {
+/// The number format that is asked for on a device.
+pub fn format_on(device: &Device, dtype: DTypeSpec) -> Result<DType, LoadError> {
+    match dtype {
+        DTypeSpec::Auto if device.is_cpu() => Ok(DType::F32),
+        DTypeSpec::F16 | DTypeSpec::Bf16 if device.is_cpu() => {
+            let message = "the CPU computes in f32: say dtype = \"auto\" or \"f32\", or name a GPU as the device";
+            Err(LoadError::Device(message.to_owned()))
+        }
+        DTypeSpec::Auto | DTypeSpec::Bf16 => Ok(DType::BF16),
+        DTypeSpec::F32 => Ok(DType::F32),
+        DTypeSpec::F16 => Ok(DType::F16),
+    }
+}
+
+/// Opens a device.
+pub fn open(spec: &DeviceSpec) -> Result<Device, LoadError> {
     let cannot = |what: &str, error: candle_core::Error| {
         let error = error.to_string();
         let reason = error.lines().next().unwrap_or_default();

@@ -1,22 +1,27 @@
 //! Language models: finding them, reading them, running them.
 //!
-//! [`locate`] turns a name into files on this machine; [`config`], [`weights`] and [`tokenizer`] read them ([`gguf`] and
-//! [`safetensors`] are the two forms of files, [`chat`] finds their chat templates, [`fingerprint`] hashes them, [`map`]
+//! [`locate`] turns a name into files on this machine; [`config`], [`weights`] and [`tokenizer`] read them ([`gguf`],
+//! [`safetensors`] and [`pickle`] are the forms of files, [`chat`] finds their chat templates, [`fingerprint`] hashes them, [`map`]
 //! maps them into memory). [`decoder`] is the Llama and Qwen family, [`kv`] holds the keys and values that rows share,
-//! [`ops`] has the operations that a decoder is made of, [`sample`] picks tokens. [`kernel`] is the one place for hand-written inner loops. Nothing here knows of sessions, jobs
-//! or terminals.
+//! [`ops`] has the operations that a decoder is made of, [`sample`] picks tokens. [`encoder`] is BERT's and DeBERTa's family, made of
+//! [`layers`] that train, and [`classifier`] one that has learnt. [`kernel`] holds hand-written inner loops. Nothing here knows of
+//! sessions, jobs or terminals.
 
 pub mod chat;
+pub mod classifier;
 pub mod config;
 pub mod decoder;
+pub mod encoder;
 pub mod fingerprint;
 pub mod gguf;
 pub mod kernel;
 pub mod kv;
 pub mod language;
+pub mod layers;
 pub mod locate;
 pub mod map;
 pub mod ops;
+pub mod pickle;
 pub mod safetensors;
 pub mod sample;
 pub mod tokenizer;

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::config::Json;
 use super::map::map;
+use super::pickle::PICKLE;
 use super::weights::{LoadError, said};
 
 /// The weights in one file.
@@ -43,11 +44,23 @@ impl Shards {
     pub fn open(folder: &Path) -> Result<Self, LoadError> {
         let (mut shards, mut place) = (Vec::new(), HashMap::new());
         for path in weight_files(folder)? {
+            if path.ends_with(PICKLE) {
+                let message =
+                    "encoders alone are read from it; take a form of the model with safetensors or GGUF files";
+                return Err(LoadError::Format { path, form: "safetensors", message: message.to_owned() });
+            }
             let shard = Shard::open(&path)?;
             place.extend(shard.infos.keys().map(|name| (name.clone(), shards.len())));
             shards.push(shard);
         }
         Ok(Self { shards, place })
+    }
+
+    /// The same of one file.
+    pub fn of_file(path: &Path) -> Result<Self, LoadError> {
+        let shard = Shard::open(path)?;
+        let place = shard.infos.keys().map(|name| (name.clone(), 0)).collect();
+        Ok(Self { shards: vec![shard], place })
     }
 
     fn find(&self, name: &str) -> Option<(&Shard, &TensorInfo)> {
@@ -112,11 +125,13 @@ impl Shard {
     }
 }
 
-/// The weight files of a folder, in the order of their names; those that an index lists must lie in the folder.
+/// The weight files of a folder (PyTorch's where there is no other form), in the order of their names; those that an index lists must lie in the folder.
 pub fn weight_files(folder: &Path) -> Result<Vec<PathBuf>, LoadError> {
     let index = folder.join(INDEX);
     if !index.exists() {
-        return Ok(vec![folder.join(SINGLE)]);
+        let single = folder.join(SINGLE);
+        let pickle = folder.join(PICKLE);
+        return Ok(vec![if !single.exists() && pickle.exists() { pickle } else { single }]);
     }
     Ok(shard_names(&index)?.into_iter().map(|name| folder.join(name)).collect())
 }

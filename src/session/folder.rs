@@ -4,6 +4,8 @@
 //! `report.json` holds the figures once the run is finished. A folder appears under its name with its manifest inside or
 //! not at all, and each JSON file is replaced whole, so that a kill at any moment leaves a folder that can be read.
 
+mod differs;
+
 use std::fs;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
@@ -11,10 +13,10 @@ use std::path::{Path, PathBuf};
 
 use jiff::{Timestamp, Unit, Zoned};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::data::Split;
 use crate::engine::Stats;
+use crate::train::Started;
 
 use super::home::write_whole;
 use super::spec::Session;
@@ -123,6 +125,48 @@ pub struct Manifest {
     /// What the engine counted the last time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stats: Option<Stats>,
+    /// What else there is to say of a training; how it is trained stands in the session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training: Option<TrainingRecord>,
+}
+
+/// What is said of a training: rows, how it began, and what came of it so far.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TrainingRecord {
+    /// The encoder that it begins from, as the session names it.
+    pub encoder: String,
+    /// Rows with a gold label in the train split.
+    pub train_rows: usize,
+    /// The same of the validation split.
+    pub validation_rows: usize,
+    /// The same of the test split.
+    pub test_rows: usize,
+    /// Rows of the three without one, which are left out.
+    pub unlabelled: usize,
+    /// How it began the last time, but for what was logged before, which is in `metrics.csv`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<Started>,
+    /// Steps done, in all legs; of one that goes on or was killed, those up to its best evaluation or last checkpoint.
+    pub steps: usize,
+    /// The best evaluation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best: Option<BestRecord>,
+    /// Why it ended before its last step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
+}
+
+/// The best evaluation of a training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BestRecord {
+    /// Steps done.
+    pub step: usize,
+    /// The metric by which it was told, where there is a validation split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<String>,
+    /// Its value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
 }
 
 /// The seeds of a run.
@@ -221,38 +265,6 @@ impl Manifest {
     pub fn work(&self) -> (f64, usize) {
         self.legs.iter().fold((0.0, 0), |(seconds, rows), leg| (seconds + leg.seconds, rows + leg.rows))
     }
-
-    /// Whether the run in `folder` can go on as `now` describes it: with the same session (wherever its files lie), data,
-    /// model, device, split and limit, so that it ends as it would have ended unbroken.
-    pub fn allows(&self, now: &Self, folder: &Path) -> Result<(), FolderError> {
-        let pairs = [
-            ("the session", session_value(&self.session), session_value(&now.session)),
-            ("the split", json(self.split), json(now.split)),
-            ("the limit", json(self.limit), json(now.limit)),
-            ("the data's SHA-256", json(&self.data.sha256), json(&now.data.sha256)),
-            ("the model's SHA-256", json(&self.model.sha256), json(&now.model.sha256)),
-            ("the device", json(&self.model.device), json(&now.model.device)),
-            ("the number format", json(&self.model.dtype), json(&now.model.dtype)),
-            ("the number of threads", json(self.model.threads), json(now.model.threads)),
-            ("the SHA-256 of the templates", json(&self.prompt.template_sha256), json(&now.prompt.template_sha256)),
-            ("the number of rows", json(self.rows), json(now.rows)),
-            ("the list of labels", json(&self.labels), json(&now.labels)),
-        ];
-        for (what, was, now) in pairs {
-            if let Some((path, was, now)) = difference(&was, &now) {
-                let what = if path.is_empty() { what.to_owned() } else { format!("`{path}`") };
-                return Err(FolderError::Differs { path: folder.to_owned(), what, was: short(&was), now: short(&now) });
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The beginning of a value: a whole template does not fit into a message.
-fn short(value: &str) -> String {
-    const MOST: usize = 60;
-    let start: String = value.chars().take(MOST).collect();
-    if start.len() < value.len() { format!("{start}…") } else { start }
 }
 
 /// A new run's folder.
@@ -358,65 +370,9 @@ fn short_id() -> String {
     format!("{:04x}", random & 0xffff)
 }
 
-/// The session without what may change between two legs: its title, and where data and model lie, which are known by
-/// their hashes. The device is compared as it turned out.
-fn session_value(session: &Session) -> Value {
-    let mut value = json(session);
-    for (section, key) in
-        [("", "title"), ("/data", "path"), ("/model", "source"), ("/model", "device"), ("/model", "dtype")]
-    {
-        if let Some(section) = value.pointer_mut(section).and_then(Value::as_object_mut) {
-            section.remove(key);
-        }
-    }
-    value
-}
-
-fn json(value: impl Serialize) -> Value {
-    serde_json::to_value(value).unwrap_or_default()
-}
-
-/// The first place where two values differ, as dotted path, and what is there.
-fn difference(was: &Value, now: &Value) -> Option<(String, String, String)> {
-    match (was, now) {
-        (Value::Object(a), Value::Object(b)) => a.keys().chain(b.keys()).find_map(|key| {
-            let of = |object: &serde_json::Map<String, Value>| object.get(key).cloned().unwrap_or_default();
-            let (path, was, now) = difference(&of(a), &of(b))?;
-            let path = if path.is_empty() { key.clone() } else { format!("{key}.{path}") };
-            Some((path, was, now))
-        }),
-        _ if was == now => None,
-        _ => Some((String::new(), shown(was), shown(now))),
-    }
-}
-
-fn shown(value: &Value) -> String {
-    match value {
-        Value::Null => "not set".to_owned(),
-        value => value.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn the_first_difference_is_named() {
-        let was = json!({"data": {"seed": 1, "clean": ["urls"]}, "prompt": {"shots": 0}});
-        assert_eq!(difference(&was, &was.clone()), None);
-        let differs = |pointer: &str, value: Value| {
-            let mut now = was.clone();
-            *now.pointer_mut(pointer).unwrap() = value;
-            difference(&was, &now).unwrap()
-        };
-        assert_eq!(differs("/data/seed", json!(2)), ("data.seed".into(), "1".into(), "2".into()));
-        assert_eq!(differs("/data/clean", json!([])), ("data.clean".into(), "[\"urls\"]".into(), "[]".into()));
-        assert_eq!(differs("/prompt", json!({})), ("prompt.shots".into(), "0".into(), "not set".into()));
-        let more = json!({"a": 1});
-        assert_eq!(difference(&json!({}), &more), Some(("a".into(), "not set".into(), "1".into())));
-    }
 
     #[test]
     fn half_written_files_are_swept() {

@@ -189,9 +189,12 @@ impl SessionFile {
             }
             session.data.path = text_of(&path)?;
         }
-        let source = self.resolve(&session.model.source, overridden("model.source"));
-        if source.exists() {
-            session.model.source = text_of(&source)?;
+        let encoder = session.train.as_mut().map(|train| ("train.model", &mut train.model));
+        for (key, source) in [("model.source", &mut session.model.source)].into_iter().chain(encoder) {
+            let path = self.resolve(source, overridden(key));
+            if path.exists() {
+                *source = text_of(&path)?;
+            }
         }
         Ok(session)
     }
@@ -362,6 +365,8 @@ mod tests {
         let session = file.load(&typed).unwrap();
         assert_eq!(Path::new(&session.data.path), Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/tweets.csv"));
         assert_eq!(session.model.source, "owner/name");
+        let typed = ["train.model=model"].map(|text| Override::parse(text).unwrap());
+        assert_eq!(Path::new(&file.load(&typed).unwrap().train.unwrap().model), root.join("sessions/model"));
         let typed = [Override::parse("data.path=https://a.example/b.csv").unwrap()];
         assert_eq!(file.load(&typed).unwrap().data.path, "https://a.example/b.csv");
     }

@@ -2,9 +2,10 @@
 //!
 //! [`spec`] is the file's form, [`parse`] reads it and names the place of what is wrong, [`home`] knows where files are.
 //! [`prepare`] makes a session's data and prompts ready, [`run`] answers them through an engine, [`folder`] keeps what
-//! came of it: [`predictions`] row by row, and [`export`] makes one file of it all for others. [`edit`] writes changes into
-//! a session file without touching the rest of it, [`recovery`] keeps those that are not saved yet. [`timeline`] has every
-//! version of the prompt, [`overlay`] what the user says of rows, [`runs`] all runs there are.
+//! came of it: [`predictions`] row by row, and [`export`] makes one file of it all for others. [`training`] keeps the
+//! fine-tuning of an encoder in such a folder. [`edit`] writes changes into a session file without touching the rest of it,
+//! [`recovery`] keeps those that are not saved yet. [`timeline`] has every version of the prompt, [`overlay`] what the user
+//! says of rows, [`runs`] all runs there are.
 
 pub mod edit;
 pub mod export;

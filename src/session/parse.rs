@@ -244,6 +244,9 @@ fn plain(message: &str) -> String {
     if message.contains("untagged enum NumberOr") {
         return "expected a number or a word".to_owned();
     }
+    if message.contains("untagged enum ClassWeights") {
+        return "expected \"none\", \"balanced\", or a number for each label".to_owned();
+    }
     one_line(message)
         .replace("expected usize", "expected a whole number, 0 or more")
         .replace("expected u32", "expected a whole number from 0 to 4294967295")
@@ -361,6 +364,61 @@ template = "{{ text }}"
         let twice = GOOD.replace("[prompt]", "[prompt]\nseed = 1\nseed = 2");
         assert_eq!(error(&twice, &[]), "a.toml:9:1: duplicate key");
         assert!(error("", &[]).starts_with("a.toml:1:1: "));
+    }
+
+    const TRAIN: &str = "[train]\nmodel = \"microsoft/deberta-v3-small\"\n";
+
+    #[test]
+    fn training_has_defaults_and_overrides() {
+        assert_eq!(parse(GOOD, &[]).unwrap().train, None);
+        let text = GOOD.to_owned() + TRAIN + "class_weights = { support = 1, oppose = 2.5 }\n";
+        let train = parse(&text, &["train.epochs=5", "train.learning_rate=1e-4", "train.patience=2"]).unwrap();
+        let train = train.train.unwrap();
+        assert_eq!((train.epochs, train.batch_size, train.learning_rate), (5, 32, 1e-4));
+        assert_eq!((train.patience, train.clean.len(), train.max_length), (Some(2), 0, 128));
+        assert_eq!(train.unknown_label(&["support", "oppose"]), None);
+        let train = parse(GOOD, &["train.model=a/b", "train.class_weights=balanced"]).unwrap().train.unwrap();
+        assert_eq!(train.model, "a/b");
+    }
+
+    #[test]
+    fn errors_of_training_name_place_and_remedy() {
+        let with = |line: &str| error(&format!("{GOOD}{TRAIN}{line}\n"), &[]);
+        assert_eq!(with("epoch = 3"), "a.toml:11:1: unknown key `train.epoch`; did you mean `epochs`?");
+        assert_eq!(with("epochs = 0"), "a.toml:11:10: `train.epochs` must be between 1 and 10000");
+        assert_eq!(
+            with("epochs = 2.5"),
+            "a.toml:11:10: `train.epochs`: found floating point `2.5`, expected a whole number, 0 or more"
+        );
+        assert_eq!(
+            with("schedule = \"linar\""),
+            "a.toml:11:12: `train.schedule` cannot be `linar`; did you mean `linear`?"
+        );
+        assert!(with("max_grad_norm = inf").ends_with("`train.max_grad_norm` must be 0 or more"));
+        let rule = with("clean = [\"urls\", \"mention\"]");
+        assert!(
+            rule.starts_with(
+                "a.toml:11:9: `train.clean` cannot be obeyed: no rule \"mention\" (did you mean \"mentions\"?)"
+            ),
+            "{rule}"
+        );
+        assert_eq!(
+            with("class_weights = { support = 1, opose = 2 }"),
+            "a.toml:11:40: `train.class_weights.opose` is a weight of no label: no row is called `opose`; did you mean `oppose`?"
+        );
+        assert_eq!(
+            with("class_weights = \"balance\""),
+            "a.toml:11:17: `train.class_weights`: expected \"none\", \"balanced\", or a number for each label"
+        );
+        let none = format!("{GOOD}[train]\nepochs = 3\n");
+        assert!(error(&none, &[]).starts_with("a.toml:9:1: `train.model` is empty: name an encoder"));
+        assert!(error(GOOD, &["train.epochs=5"]).starts_with("--set train.epochs=5: `train.model` is empty"));
+        let text = GOOD.to_owned() + TRAIN;
+        assert_eq!(error(&text, &["train.keep=0"]), "--set train.keep=0: `train.keep` must be at least 1");
+        assert_eq!(
+            error(&text, &["train.epohcs=5"]),
+            "--set train.epohcs=5: unknown key `train.epohcs`; did you mean `epochs`?"
+        );
     }
 
     #[test]

@@ -3,9 +3,11 @@
 //! All of this needs no model (but for chat templates, which come with one), so that what is wrong with a session is
 //! known before a model is fetched or loaded. Commands and the workbench start here alike.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::data::clean::Cleaner;
 use crate::data::source::{self, Fetched};
 use crate::data::{DataError, Dataset, Split};
 use crate::prompt::{Answers, ChatTemplate, Prompt, PromptError, PromptSpec, Renderer};
@@ -93,6 +95,12 @@ impl Prepared {
         let count = self.data.labels().len();
         if count < 2 { Err(PrepareError::Labels { count }) } else { Ok(()) }
     }
+}
+
+/// What a classifier reads of a row, when it is trained and when it is run: the text column as it is in the file, as
+/// `cleaner` leaves it. What the session's `data.clean` says is for prompts.
+pub fn plain_text<'d>(data: &'d Dataset, cleaner: &Cleaner, row: usize) -> Cow<'d, str> {
+    cleaner.clean(data.raw_text(row))
 }
 
 /// The prompts of some rows, in their order. `progress` is told how many are written, of how many, and returns false to

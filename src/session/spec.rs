@@ -6,12 +6,14 @@
 use serde::{Deserialize, Serialize};
 
 use crate::data::DataSpec;
+use crate::data::clean::Cleaner;
 use crate::engine::command::{DecodeSpec, NumberOr, Truncate};
 use crate::engine::{Generation, Temperature};
 use crate::model::ModelSpec;
 use crate::prompt::{AnswerSpec, PromptSpec};
+use crate::train::TrainSpec;
 
-use super::parse::{self, Override};
+use super::parse::{self, Override, nearest};
 
 /// The version of the session file's form that this program reads.
 pub const VERSION: u32 = 1;
@@ -31,7 +33,7 @@ impl SessionError {
     }
 }
 
-/// A session: model, data, prompt, decoding and answer rule.
+/// A session: model, data, prompt, decoding, answer rule and training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Session {
@@ -53,9 +55,9 @@ pub struct Session {
     /// How a label is read out of an answer.
     #[serde(default)]
     pub answer: AnswerSpec,
-    /// Fine-tuning, kept as it is written.
+    /// How an encoder is fine-tuned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub train: Option<toml::Table>,
+    pub train: Option<TrainSpec>,
 }
 
 impl Session {
@@ -64,14 +66,16 @@ impl Session {
         let (session, places) = parse::read(name, text, overrides)?;
         match session.check() {
             Ok(()) => Ok(session),
-            Err((path, message)) => Err(places.error_at(path, &format!("`{path}` {message}"))),
+            Err((path, message)) => Err(places.error_at(&path, &format!("`{path}` {message}"))),
         }
     }
 
     /// What types cannot say: the dotted key, and what it must be.
-    fn check(&self) -> Result<(), (&'static str, String)> {
+    fn check(&self) -> Result<(), (String, String)> {
         let decode = &self.decode;
-        let ensure = |right: bool, path, message: &str| if right { Ok(()) } else { Err((path, message.to_owned())) };
+        let ensure = |right: bool, path: &str, message: &str| {
+            if right { Ok(()) } else { Err((path.to_owned(), message.to_owned())) }
+        };
         ensure(self.version == VERSION, "version", &format!("must be {VERSION}, found {}", self.version))?;
         ensure(!self.model.source.is_empty(), "model.source", "is empty")?;
         ensure(!self.data.path.is_empty(), "data.path", "is empty")?;
@@ -84,7 +88,25 @@ impl Session {
         ensure(decode.top_k != Some(0), "decode.top_k", "must be at least 1")?;
         let penalty = decode.repetition_penalty;
         ensure(penalty.is_none_or(|p| p > 0.0 && p.is_finite()), "decode.repetition_penalty", "must be more than 0")?;
-        ensure(batch_size(decode).is_some(), "decode.batch_size", "must be a whole number, 1 or more, or \"auto\"")
+        ensure(batch_size(decode).is_some(), "decode.batch_size", "must be a whole number, 1 or more, or \"auto\"")?;
+        self.train.as_ref().map_or(Ok(()), |train| self.check_train(train))
+    }
+
+    /// The same of the `[train]` section.
+    fn check_train(&self, train: &TrainSpec) -> Result<(), (String, String)> {
+        train.check().map_err(|(key, message)| (format!("train.{key}"), message))?;
+        if let Err(error) = Cleaner::new(&train.clean) {
+            // The rules are those of the data, and so is the message but for the key.
+            let message = error.to_string();
+            let message = message.strip_prefix("data.clean: ").unwrap_or(&message);
+            return Err(("train.clean".to_owned(), format!("cannot be obeyed: {message}")));
+        }
+        // Labels that the data alone knows are checked when it is read.
+        let known: Vec<&str> = self.data.labels.values().map(String::as_str).collect();
+        match train.unknown_label(&known).filter(|_| !known.is_empty()) {
+            Some(label) => Err((format!("train.class_weights.{label}"), no_label(label, &known))),
+            None => Ok(()),
+        }
     }
 
     /// How tokens are picked.
@@ -110,6 +132,15 @@ impl Session {
     pub fn truncates(&self) -> bool {
         self.decode.truncate == Truncate::Left
     }
+}
+
+/// What is said of a class weight for a label that there is not.
+pub(super) fn no_label(label: &str, known: &[&str]) -> String {
+    let hint = match nearest(label, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("there are {}", known.join(", ")),
+    };
+    format!("is a weight of no label: no row is called `{label}`; {hint}")
 }
 
 fn temperature(decode: &DecodeSpec) -> Option<Temperature> {

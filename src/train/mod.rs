@@ -1,10 +1,19 @@
 //! Fine-tuning an encoder on labelled texts, with the meaning and the defaults of Hugging Face's `Trainer`.
 //!
-//! [`settings`] says what can be asked for, [`update`] what a training tells while it goes on, [`control`] how it is steered
+//! [`trainer`] is the loop, with [`loss`], [`optimizer`], schedule, order of rows and guards beside it; [`checkpoint`] keeps what
+//! it needs to go on. [`settings`] says what can be asked for, [`update`] what a training tells while it goes on, [`control`] how it is steered
 //! from outside. Nothing here knows of sessions or terminals: texts and labels come in, figures and a folder of weights go out.
 
+pub mod checkpoint;
 pub mod control;
+mod evaluate;
+mod guard;
+pub mod loss;
+pub mod optimizer;
+mod order;
+mod schedule;
 pub mod settings;
+pub mod trainer;
 pub mod update;
 
 pub use control::Control;

@@ -221,7 +221,7 @@ impl TrainSpec {
         ensure(share(self.adam_beta1), "adam_beta1", "must be at least 0 and below 1")?;
         ensure(share(self.adam_beta2), "adam_beta2", "must be at least 0 and below 1")?;
         ensure(positive(self.adam_epsilon), "adam_epsilon", "must be more than 0")?;
-        ensure(self.max_grad_norm >= 0.0, "max_grad_norm", "must be 0 or more")?;
+        ensure(self.max_grad_norm >= 0.0 && self.max_grad_norm.is_finite(), "max_grad_norm", "must be 0 or more")?;
         ensure(self.max_length >= 3, "max_length", "must be at least 3")?;
         ensure(self.logging_steps > 0, "logging_steps", at_least_one)?;
         ensure(self.save_steps != Some(0), "save_steps", at_least_one)?;
@@ -234,5 +234,11 @@ impl TrainSpec {
             ensure(weights.values().all(|weight| positive(*weight)), "class_weights", "must all be more than 0")?;
         }
         Ok(())
+    }
+
+    /// A label that has a weight of its own and is none of `known`.
+    pub fn unknown_label(&self, known: &[&str]) -> Option<&str> {
+        let ClassWeights::Each(weights) = &self.class_weights else { return None };
+        weights.keys().map(String::as_str).find(|label| !known.contains(label))
     }
 }

@@ -106,7 +106,7 @@ pub struct Step {
     pub epoch: f64,
     /// Mean loss since the last figures.
     pub loss: f64,
-    /// The learning rate of the next step, as `Trainer` logs it.
+    /// The learning rate of the last step, as `Trainer` logs it.
     pub learning_rate: f64,
     /// Norm of the last step's gradient, before it was clipped.
     pub grad_norm: f64,

@@ -100,7 +100,7 @@ impl Json {
     }
 
     /// The value of a key that must be there.
-    fn required<T>(&self, key: &str, value: Option<T>) -> Result<T, LoadError> {
+    pub fn required<T>(&self, key: &str, value: Option<T>) -> Result<T, LoadError> {
         value.ok_or_else(|| self.error(key, "it is missing"))
     }
 

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Columns, Prediction, PredictionsError, complete, encode, parse};
+use crate::session::home::write_whole;
 
 /// A file of predictions that is being written, and locked as long as this lives.
 #[derive(Debug)]
@@ -80,6 +81,15 @@ impl Writer {
         Ok(())
     }
 
+    /// Puts these records in the place of those that are there, in one step.
+    ///
+    /// # Errors
+    /// As writing; the file is as it was then.
+    pub fn replace_all(self, rows: &[Prediction]) -> Result<(), PredictionsError> {
+        let bytes = encode(&self.columns, true, rows)?;
+        replace(&self.path, &self.file, &bytes).map_err(|source| PredictionsError::io(&self.path, source))
+    }
+
     /// Puts the records in the order of `rows`, in one step, and returns them so. Rows that `rows` does not list come
     /// last, by their number.
     ///
@@ -98,6 +108,12 @@ impl Writer {
         }
         Ok(found)
     }
+}
+
+/// Writes a file of predictions that nobody appends to, whole, in the place of the one that is there.
+pub(in crate::session) fn write(path: &Path, columns: &Columns, rows: &[Prediction]) -> Result<(), PredictionsError> {
+    let bytes = encode(columns, true, rows)?;
+    write_whole(path, &bytes).map_err(|source| PredictionsError::io(path, source))
 }
 
 /// Locks the file; false if another run has it. Where the file system knows no locks, two writers are the user's care.

@@ -182,6 +182,7 @@ fn manifest(
         },
         legs: Vec::new(),
         stats: None,
+        training: None,
     }
 }
 

@@ -1,11 +1,4 @@
-//! Numbers equal to transformers' on tiny random models, whichever way a row is computed: alone, in a batch, behind a
-//! shared prefix, in pieces through the cache, by the CPU's kernels and by the tensor operations that GPUs use.
-//!
-//! Runs over every folder of `tests/fixtures/tiny/` and over those named in `SHOTGLASS_PARITY` (separated by colons):
-//! `config.json`, `model.safetensors` and `fixture.json` with what transformers made of them.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
-
-use std::path::{Path, PathBuf};
+//! Decoders: a row alone, in a batch, behind a shared prefix, in pieces through the cache.
 
 use candle_core::DType;
 use serde::Deserialize;
@@ -19,7 +12,7 @@ use shotglass::model::ops::cpu::Cpu;
 use shotglass::model::ops::{Ops, device};
 use shotglass::model::weights::Weights;
 
-const TOLERANCE: f32 = 1e-5;
+use crate::{assert_close, folders};
 
 #[derive(Deserialize)]
 struct Fixture {
@@ -47,40 +40,16 @@ struct Case {
 
 /// The decoders among the parity folders.
 fn cases() -> Vec<Case> {
-    let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tiny");
-    let mut folders: Vec<PathBuf> =
-        std::fs::read_dir(tiny).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
-    folders.sort();
-    folders.extend(
-        std::env::var("SHOTGLASS_PARITY")
-            .iter()
-            .flat_map(|list| list.split(':'))
-            .filter(|path| !path.is_empty())
-            .map(PathBuf::from),
-    );
-    let mut cases = Vec::new();
-    for folder in folders {
+    let cases = folders(false).into_iter().map(|folder| {
         let name = folder.display().to_string();
-        let config: serde_json::Value =
-            serde_json::from_slice(&std::fs::read(folder.join("config.json")).unwrap()).unwrap();
-        if matches!(config["model_type"].as_str(), Some("bert" | "deberta-v2" | "distilbert" | "roberta")) {
-            eprintln!("{name}: an encoder, not tested here");
-            continue;
-        }
         let fixture = serde_json::from_slice(&std::fs::read(folder.join("fixture.json")).unwrap()).unwrap();
         let weights = Weights::open(&ModelFiles::Folder(folder)).unwrap();
         let decoder = load_decoder(&weights, &candle_core::Device::Cpu, DType::F32, &mut || true).unwrap();
-        cases.push(Case { name, decoder, fixture });
-    }
+        Case { name, decoder, fixture }
+    });
+    let cases: Vec<Case> = cases.collect();
     assert!(cases.len() >= 3, "the tiny decoders are missing");
     cases
-}
-
-fn assert_close(what: &str, got: &[f32], want: &[f32]) {
-    assert_eq!(got.len(), want.len(), "{what}");
-    let scale = want.iter().fold(1.0f32, |max, x| max.max(x.abs()));
-    let worst = got.iter().zip(want).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-    assert!(worst <= TOLERANCE * scale, "{what}: differs by {worst} at a scale of {scale}");
 }
 
 /// The real tokens of a left-padded row.
