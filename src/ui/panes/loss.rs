@@ -97,7 +97,10 @@ fn scale(state: &TrainState, shown: &Watched) -> Scale {
     let inside = |at: f64| at >= x.0 && at <= x.1;
     let raw = shown.curve.points().filter(|point| inside(point.at())).flat_map(|point| [point.low, point.high]);
     let validation = shown.evaluations.iter().filter(|scores| inside(scores.step as f64)).map(|scores| scores.loss);
-    let y = Scale::around(raw.chain(validation), state.log);
+    let strength = state.strength();
+    let beside = state.overlays.iter().flat_map(|overlay| overlay.curve.smoothed(strength));
+    let beside = beside.filter(|(at, _)| inside(*at)).map(|(_, loss)| loss);
+    let y = Scale::around(raw.chain(validation).chain(beside), state.log);
     Scale { x, y, log: state.log }
 }
 
