@@ -248,11 +248,11 @@ actions! {
     /// Lets the training wait, or go on.
     Pause: "pause", "Let the training wait, or go on";
     /// Ends the training and keeps the best weights.
-    Stop: "stop, keep best", "End the training now and keep its best weights";
+    Stop: "stop", "End the training now and keep its best weights";
     /// Ends the training at once.
     Abort: "abort", "Break the training off, after a question; it can go on later";
     /// Asks for another learning rate.
-    LearningRate: "learning rate", "Give the training another learning rate";
+    LearningRate: "rate", "Give the training another learning rate";
     /// Evaluates after the next step.
     Evaluate: "evaluate now", "Evaluate the validation split after the next step";
     /// Shows the last evaluation.

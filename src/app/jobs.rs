@@ -191,6 +191,32 @@ mod tests {
     }
 
     #[test]
+    fn a_training_gives_way_to_nothing_and_the_others_wait() {
+        let mut jobs = Jobs::default();
+        jobs.want(Purpose::Stream);
+        assert_eq!(next(&mut jobs), Some(Purpose::Stream));
+        // What is under way makes room for it, and is done afterwards.
+        jobs.want(Purpose::Train);
+        let ticket = jobs.preempt(|_| true).unwrap();
+        assert!(jobs.wants(Purpose::Stream) && !jobs.is_training());
+        jobs.end(ticket);
+        assert_eq!(next(&mut jobs), Some(Purpose::Train));
+        for purpose in [Purpose::Load, Purpose::Next, Purpose::Row, Purpose::ProbeHead, Purpose::Run] {
+            jobs.want(purpose);
+            assert_eq!((jobs.preempt(|_| true), next(&mut jobs)), (None, None), "{purpose:?}");
+        }
+        assert!(jobs.cancel_all_but_training().is_none() && jobs.is_running(Purpose::Train));
+        let ticket = jobs.cancel().unwrap();
+        // Asked to stop, it still writes its checkpoint.
+        assert!(jobs.is_training() && next(&mut jobs).is_none());
+        jobs.end(ticket);
+        assert_eq!(next(&mut jobs), Some(Purpose::Load));
+        // Loading is waited for.
+        jobs.want(Purpose::Train);
+        assert_eq!(jobs.preempt(|_| true), None);
+    }
+
+    #[test]
     fn a_run_gives_way_and_comes_back() {
         let mut jobs = Jobs::default();
         jobs.want(Purpose::Run);

@@ -30,8 +30,7 @@ const NARROWEST: usize = 10;
 
 /// The `[train]` section of a session.
 pub fn settings(session: &Session) -> Option<TrainSpec> {
-    // Through TOML, whichever form the session keeps it in.
-    toml::Table::try_from(session.train.as_ref()?).ok()?.try_into().ok()
+    session.train.clone()
 }
 
 /// One thing that happened, besides figures.
@@ -63,7 +62,14 @@ impl Line {
                 let text = format!("goes on from step {} of {}", started.step, started.steps);
                 line(started.step, EventKind::Started, text)
             }
-            Update::Started(started) => line(0, EventKind::Started, format!("{} begins", started.model)),
+            Update::Started(started) => {
+                let cut = match started.truncated {
+                    0 => String::new(),
+                    1 => "; the text of 1 row is cut".to_owned(),
+                    rows => format!("; the texts of {rows} rows are cut"),
+                };
+                line(0, EventKind::Started, format!("{} begins{cut}", started.model))
+            }
             Update::Saved { step, .. } => line(*step, EventKind::Saved, "checkpoint kept".to_owned()),
             Update::Best { step, metric, value } => {
                 line(*step, EventKind::Best, format!("best so far: {metric} {value:.3}"))

@@ -211,6 +211,11 @@ pub fn read(folder: &Path) -> Result<History, TrainingError> {
     Ok(History { started, figures, events, labels: manifest.labels.clone(), manifest })
 }
 
+/// Whether somebody is at work on the training in a folder just now. One that is `Running` and is not live was killed.
+pub fn is_live(folder: &Path) -> bool {
+    writer::hold(&folder.join(PREDICTIONS)).is_none()
+}
+
 /// A training that is being kept.
 pub struct Training {
     plan: Plan,

@@ -16,19 +16,14 @@ use crate::session::folder::{Manifest, PREDICTIONS, REPORT, Status};
 use crate::session::predictions;
 use crate::session::prepare::Prepared;
 use crate::session::run::Summary;
-use crate::session::training::{self, EventKind, Plan, Training};
+use crate::session::training::{self, EVALUATION, EVENTS, EventKind, METRICS, Plan, Training};
 use crate::train::{Figures, Update};
 
 use super::recorder::{about, prepared_for};
 
-/// The file that only trainings have.
-const METRICS: &str = "metrics.csv";
-/// The predictions of the last validation evaluation.
-const EVALUATION: &str = "evaluation.csv";
-
 /// Whether a run's folder is one of a training.
 pub fn is_training(folder: &Path) -> bool {
-    folder.join(METRICS).is_file()
+    [METRICS, EVENTS].iter().any(|name| folder.join(name).is_file())
 }
 
 fn said(error: &dyn std::fmt::Display) -> String {
@@ -105,7 +100,12 @@ pub fn read(folder: &Path) -> Result<Watched, String> {
         macro_f1: report.macro_f1,
     });
     let name = history.manifest.name.clone().unwrap_or_else(|| name(folder));
-    Ok(Watched::of_history(folder.to_owned(), name, &history, test))
+    let mut watched = Watched::of_history(folder.to_owned(), name, &history, test);
+    // One that nobody is at any more was killed, and can go on.
+    if watched.status == Status::Running && !training::is_live(folder) {
+        watched.status = Status::Cancelled;
+    }
+    Ok(watched)
 }
 
 /// The last evaluation of a training as a run: of the test split once it is finished, of the validation split before.

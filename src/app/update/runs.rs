@@ -42,6 +42,11 @@ impl App {
         {
             run.about.name.clone_from(&entry.name);
         }
+        if let Some(shown) = &mut self.train.shown
+            && let Some(entry) = self.runs.entries.iter().find(|entry| entry.path == shown.path)
+        {
+            shown.name.clone_from(&entry.name);
+        }
         self.runs.selected = place.unwrap_or(self.runs.selected).min(self.runs.entries.len().saturating_sub(1));
         let gone = |path: &Path| !self.runs.entries.iter().any(|entry| entry.path == path);
         if self.runs.marked.as_deref().is_some_and(gone) {

@@ -166,7 +166,9 @@ impl Going<'_> {
     }
 
     fn loss(&self, done: usize) -> f64 {
-        0.15 + 0.55 * (-4.0 * self.share(done)).exp() + 0.12 * (chance(done) - 0.5)
+        // Another learning rate than at the beginning is seen.
+        let faster = (self.rate / self.request.settings.learning_rate).log2().clamp(-2.0, 2.0);
+        0.15 + 0.1 * faster + 0.55 * (-4.0 * self.share(done)).exp() + 0.12 * (chance(done) - 0.5)
     }
 
     fn learning_rate(&self, done: usize) -> f64 {

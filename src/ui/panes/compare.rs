@@ -38,7 +38,9 @@ fn lines(app: &App, theme: &Theme) -> Vec<Pieces> {
     if let Some(error) = &facts.error {
         lines.push(vec![(error.clone(), theme.bad)]);
     }
-    lines.push(vec![(format!("{} {dot} {} shots", facts.model, facts.shots), theme.text)]);
+    let trained = app.runs.trainings.contains(&entry.path);
+    let what = if trained { "fine-tuned".to_owned() } else { format!("{} shots", facts.shots) };
+    lines.push(vec![(format!("{} {dot} {what}", facts.model), theme.text)]);
     if let Some((accuracy, majority)) = facts.accuracy.zip(facts.majority_accuracy) {
         let style = if accuracy < majority { theme.warn } else { theme.good };
         lines.push(vec![(format!("accuracy {} {dot} majority {}", share(accuracy), share(majority)), style)]);
@@ -61,6 +63,11 @@ fn lines(app: &App, theme: &Theme) -> Vec<Pieces> {
         lines.extend(change("macro-F1", other.macro_f1, facts.macro_f1).map(|text| vec![(text, theme.text)]));
     }
     lines.push(Vec::new());
+    if trained {
+        // Its texts are learnt from as they are: no prompt is around them.
+        lines.push(vec![("Enter shows its curves in view 4".to_owned(), theme.dim)]);
+        return lines;
+    }
     let head = if other.is_some() {
         "from the marked run's prompt to this one's"
     } else {

@@ -19,6 +19,8 @@ use super::report::clock;
 const LABELS: u16 = 7;
 /// Columns between two labels below.
 const APART: u16 = 8;
+/// Columns of the name of an earlier training.
+const NAME: usize = 16;
 /// Columns of a sparkline.
 const SPARK: u16 = 10;
 
@@ -95,7 +97,10 @@ fn scale(state: &TrainState, shown: &Watched) -> Scale {
     let inside = |at: f64| at >= x.0 && at <= x.1;
     let raw = shown.curve.points().filter(|point| inside(point.at())).flat_map(|point| [point.low, point.high]);
     let validation = shown.evaluations.iter().filter(|scores| inside(scores.step as f64)).map(|scores| scores.loss);
-    let y = Scale::around(raw.chain(validation), state.log);
+    let strength = state.strength();
+    let beside = state.overlays.iter().flat_map(|overlay| overlay.curve.smoothed(strength));
+    let beside = beside.filter(|(at, _)| inside(*at)).map(|(_, loss)| loss);
+    let y = Scale::around(raw.chain(validation).chain(beside), state.log);
     Scale { x, y, log: state.log }
 }
 
@@ -117,7 +122,7 @@ fn legend(canvas: &mut Canvas<'_>, line: Rect) {
     for (place, overlay) in app.train.overlays.iter().enumerate() {
         pieces
             .push((canvas.symbol(["⠒ ⠒", "⠂⠂", "⠂ ⠂"].get(place).unwrap_or(&"⠂"), ":").to_owned(), theme.label(place)));
-        pieces.push((format!(" {}  ", overlay.name), theme.dim));
+        pieces.push((format!(" {}  ", text::fit(&overlay.name, NAME)), theme.dim));
     }
     let pieces: Vec<(&str, Style)> = pieces.iter().map(|(text, style)| (text.as_str(), *style)).collect();
     canvas.line(line.x + LABELS, line.y, line.width.saturating_sub(LABELS), &pieces);
@@ -133,6 +138,11 @@ fn number(value: f64) -> String {
         size if size >= 0.001 => format!("{value:.4}"),
         _ => format!("{value:.0e}"),
     }
+}
+
+/// A learning rate in few letters.
+fn rate(value: f64) -> String {
+    if value == 0.0 { "0".to_owned() } else { format!("{value:.2e}") }
 }
 
 /// Both axes with their labels.
@@ -225,22 +235,25 @@ fn figures(canvas: &mut Canvas<'_>, line: Rect, shown: &Watched) {
         } else {
             format!("steps {}-{}", point.first, point.last)
         };
+        // The most important first: a narrow pane cuts the rest.
         let mut texts = vec![
-            format!("{steps}{dot}epoch {:.2}", point.epoch),
+            steps,
             format!("loss {}", number(point.loss)),
-            format!("smoothed {}", near.map_or_else(String::new, |(_, loss)| number(*loss))),
-            format!("lr {:.2e}", point.learning_rate),
+            format!("smooth {}", near.map_or_else(String::new, |(_, loss)| number(*loss))),
+            format!("lr {}", rate(point.learning_rate)),
             format!("grad {:.2}", point.grad_norm),
         ];
         let last = shown.evaluations.iter().rfind(|scores| scores.step <= cursor);
-        texts.extend(last.map(|scores| format!("validation {} at {}", number(scores.loss), scores.step)));
+        let diamond = canvas.symbol("◆", "o");
+        texts.extend(last.map(|scores| format!("{diamond} {} at {}", number(scores.loss), scores.step)));
+        texts.push(format!("epoch {:.2}", point.epoch));
         canvas.line(line.x + 1, line.y, line.width.saturating_sub(1), &[(&texts.join(dot), theme.text)]);
         return;
     }
     let points: Vec<_> = shown.curve.points().collect();
     let Some(last) = points.last() else { return };
     let pace = shown.pace.filter(|_| shown.status == Status::Running);
-    let rate = pace.map_or(last.learning_rate, |pace| pace.learning_rate);
+    let rate_now = pace.map_or(last.learning_rate, |pace| pace.learning_rate);
     let norm = pace.map_or(last.grad_norm, |pace| pace.grad_norm);
     let mut x = line.x + 1;
     // A line of the whole training, thinned to the columns that there are.
@@ -251,7 +264,7 @@ fn figures(canvas: &mut Canvas<'_>, line: Rect, shown: &Watched) {
     let rates = thin(&|at| points.get(at).map(|point| point.learning_rate));
     let norms = thin(&|at| points.get(at).map(|point| point.grad_norm));
     for (name, value, values, more) in
-        [("lr ", format!("{rate:.2e} "), rates, dot), ("grad ", format!("{norm:>5.2} "), norms, "")]
+        [("lr ", format!("{:>7} ", rate(rate_now)), rates, dot), ("grad ", format!("{norm:>5.2} "), norms, "")]
     {
         x += canvas.line(x, line.y, line.right().saturating_sub(x), &[(name, theme.dim), (&value, theme.text)]);
         let most = values.iter().flatten().copied().filter(|value| value.is_finite()).fold(0.0, f64::max);
@@ -311,7 +324,8 @@ fn empty(app: &App) -> Vec<String> {
     let mut lines = vec!["No training yet.".to_owned(), String::new()];
     let Some(settings) = settings(&session.now) else {
         lines.extend([
-            "This session trains nothing. To fine-tune an encoder on its data, add to the session file:".to_owned(),
+            "This session trains nothing. To fine-tune an encoder on its data, add".to_owned(),
+            "to the session file:".to_owned(),
             String::new(),
             "    [train]".to_owned(),
             "    model = \"microsoft/deberta-v3-small\"".to_owned(),

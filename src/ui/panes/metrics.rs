@@ -63,7 +63,7 @@ pub(super) fn summary(canvas: &mut Canvas<'_>, line: Rect) {
     let Some(last) = shown.evaluations.last() else { return };
     let (accuracy, f1, macro_f1) = (three(last.accuracy), three(last.f1), three(last.macro_f1));
     let text = format!("  epoch {}: accuracy {accuracy}, F1 {f1}, macro {macro_f1}", epoch(last));
-    let best = shown.best_scores().map(|best| format!("   best {}", metric(shown, best))).unwrap_or_default();
+    let best = shown.best_scores().map(|best| format!("   best: epoch {}", epoch(best))).unwrap_or_default();
     canvas.line(line.x, line.y, line.width, &[(&text, theme.text), (&best, theme.dim)]);
 }
 
@@ -81,13 +81,15 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
         canvas.line(inner.x + 1, inner.y + 1, inner.width, &[("fills at the end of every epoch", theme.dim)]);
         return;
     };
+    // Precision and recall come together or not at all.
+    let more = if inner.width >= 54 { 5 } else { inner.width };
     let specs = [
         Column { width: Width::Fixed(1), drop: 0 },
         Column { width: Width::Fixed(5), drop: 0 },
         Column { width: Width::Fixed(6), drop: 2 },
         Column { width: Width::Min { least: 5, most: 8 }, drop: 0 },
-        Column { width: Width::Min { least: 5, most: 8 }, drop: 5 },
-        Column { width: Width::Min { least: 5, most: 8 }, drop: 4 },
+        Column { width: Width::Min { least: more, most: 8 }, drop: 4 },
+        Column { width: Width::Min { least: more, most: 8 }, drop: 4 },
         Column { width: Width::Min { least: 5, most: 8 }, drop: 0 },
         Column { width: Width::Min { least: 5, most: 8 }, drop: 0 },
         Column { width: Width::Min { least: 5, most: 8 }, drop: 1 },

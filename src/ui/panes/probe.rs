@@ -10,10 +10,15 @@ use crate::ui::{Canvas, share};
 
 use super::Titles;
 
+/// What is said while a training has the engine.
+const WAITS: &str = "a training goes on: the probe waits";
+
 pub(super) fn titles(app: &App) -> Titles {
     let dot = if app.look.ascii { "|" } else { "·" };
     let probe = &app.prompt.probe;
-    let right = probe.majority().map(|share| format!("majority {share:.2}")).unwrap_or_default();
+    let waits = app.jobs.is_training() && probe.edit != app.prompt.edit;
+    let right = probe.majority().filter(|_| !waits).map(|share| format!("majority {share:.2}"));
+    let right = right.unwrap_or_else(|| if waits { WAITS } else { "" }.to_owned());
     Titles::new(format!("Probe {dot} {} rows", probe.rows.len()), right)
 }
 
@@ -39,7 +44,7 @@ fn figures(canvas: &mut Canvas<'_>, line: Rect) -> u16 {
         let hint = match &app.model {
             _ if app.prompt.problem.is_some() => "waits for a prompt that can be rendered",
             _ if app.prepared().is_none() => "waits for the data",
-            _ if app.jobs.is_training() => "a training goes on: the probe waits",
+            _ if app.jobs.is_training() => WAITS,
             ModelState::Ready(_) if probe.rows.is_empty() => "no labelled validation rows",
             ModelState::Ready(_) => "",
             ModelState::Failed(_) => "waits for a model: m picks one",

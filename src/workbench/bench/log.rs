@@ -72,6 +72,8 @@ impl State {
         }
         let timers = &app.timers;
         let wanted = app.evaluate.preparing.is_some()
+            || app.train.beginning
+            || app.train.live
             || app.evaluate.waiting.is_some()
             || !app.jobs.is_idle()
             || timers.quiet.is_some()

@@ -270,10 +270,16 @@ fn a_training_of_another_process_is_followed_while_it_is_on_the_screen() {
     manifest.set(Status::Running, None);
     manifest.write(&run).unwrap();
     let mut desk = desk.reopen(&options());
+    // Without anybody at it, it was killed.
+    desk.press(&["6", "<enter>"]);
+    assert!(!desk.app().train.is_foreign());
+    desk.sees("broken off");
+    let lock = fs::File::open(run.join("predictions.csv")).unwrap();
+    lock.lock().unwrap();
     desk.press(&["6"]);
     desk.hit(&["<enter>"]);
-    desk.until("it is read", |app| app.train.shown.is_some());
-    assert!(desk.app().train.is_foreign() && desk.app().view == View::Train);
+    desk.until("it is read", |app| app.train.is_foreign());
+    assert!(desk.app().view == View::Train);
     let before = desk.app().train.shown.as_ref().unwrap().curve.len();
     desk.hit(&["<space>"]);
     desk.hears("another process");

@@ -1,9 +1,11 @@
 //! Without colour, and with ASCII alone: everything is still told.
 
 use shotglass::app::Pane;
+use shotglass::engine::fake::TrainScript;
 
 use super::compare;
 use crate::flows::kinds::twelve;
+use crate::flows::training::{begin, scripted};
 use crate::harness::{Desk, LARGE, Options, SMALL, has_color};
 
 /// The screen with its styles at both sizes. No cell has a colour, and what is drawn is ASCII but for the user's own texts.
@@ -46,6 +48,22 @@ fn every_view_without_colour_and_in_ascii() {
     desk.press(&["<ctrl-r>", "6", "<space>", "<down>"]);
     desk.quiet();
     plain("runs", &mut desk);
+}
+
+#[test]
+fn a_training_without_colour_and_in_ascii() {
+    let train = TrainScript { warn_at: Some(20), ..TrainScript::default() };
+    let usual = scripted(train);
+    let mut desk = Desk::with("plain-train", Options { session: usual.session, script: usual.script, ..options() });
+    desk.press(&["4"]);
+    plain("train_empty", &mut desk);
+    begin(&mut desk, 26);
+    desk.quiet();
+    plain("train", &mut desk);
+    desk.press(&["<left>", "<left>", "L"]);
+    plain("train_cursor", &mut desk);
+    desk.focus(Pane::Metrics);
+    plain("train_metrics", &mut desk);
 }
 
 #[test]

@@ -55,7 +55,13 @@ fn view_4_at_its_end_and_looked_at_closely() {
     both("train_cursor", &mut desk);
     desk.press(&["+", "+"]);
     at("train_zoomed", &mut desk, LARGE);
-    desk.press(&["<esc>", "-", "-", "L", "<ctrl-r>", "b"]);
+    desk.press(&["<esc>", "-", "-", "L"]);
+    desk.gate.hold_training(5);
+    desk.hit(&["<ctrl-r>"]);
+    stands_at(&mut desk, 5);
+    desk.press(&["l", "4e-5", "<enter>"]);
+    desk.gate.open();
+    desk.press(&["b"]);
     desk.quiet();
     at("train_overlays", &mut desk, LARGE);
     desk.press(&["<enter>"]);
