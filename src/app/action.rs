@@ -26,6 +26,8 @@ pub enum Context {
     Rows,
     /// One row of a run.
     Detail,
+    /// The training.
+    Train,
     /// The list of runs.
     Runs,
     /// Two runs side by side.
@@ -36,7 +38,7 @@ pub enum Context {
 
 impl Context {
     /// All of them, in the order of the help.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Global,
         Self::Typing,
         Self::Template,
@@ -47,6 +49,7 @@ impl Context {
         Self::Matrix,
         Self::Rows,
         Self::Detail,
+        Self::Train,
         Self::Runs,
         Self::Compare,
         Self::List,
@@ -65,6 +68,7 @@ impl Context {
             Self::Matrix => "Confusion matrix",
             Self::Rows => "Rows",
             Self::Detail => "Row of a run",
+            Self::Train => "Training",
             Self::Runs => "Runs",
             Self::Compare => "Comparison",
             Self::List => "Lists",
@@ -105,6 +109,8 @@ actions! {
     ViewEvaluate: "evaluate", "Show the report and the confusion matrix";
     /// Shows view 3.
     ViewRows: "rows", "Show the rows of the run";
+    /// Shows view 4.
+    ViewTrain: "train", "Show the training";
     /// Shows view 6.
     ViewRuns: "runs", "Show all runs";
     /// The next pane.
@@ -237,6 +243,32 @@ actions! {
     Resume: "resume", "Go on with this run";
     /// Looks for runs again.
     Refresh: "refresh", "Look again for runs";
+    /// Begins a training.
+    Train: "train", "Fine-tune the encoder that the session names";
+    /// Lets the training wait, or go on.
+    Pause: "pause", "Let the training wait, or go on";
+    /// Ends the training and keeps the best weights.
+    Stop: "stop, keep best", "End the training now and keep its best weights";
+    /// Ends the training at once.
+    Abort: "abort", "Break the training off, after a question; it can go on later";
+    /// Asks for another learning rate.
+    LearningRate: "learning rate", "Give the training another learning rate";
+    /// Evaluates after the next step.
+    Evaluate: "evaluate now", "Evaluate the validation split after the next step";
+    /// Shows the last evaluation.
+    Matrix: "matrix", "Show the confusion matrix of the last evaluation, and its rows";
+    /// Looks closer at the loss.
+    ZoomIn: "closer", "Look closer at the loss";
+    /// Looks from farther away.
+    ZoomOut: "farther", "Look at more of the loss";
+    /// Switches the scale of the loss.
+    LogScale: "log scale", "Draw the loss on a logarithmic scale, or no longer";
+    /// Smooths the loss less.
+    LessSmooth: "rougher", "Smooth the loss less";
+    /// Smooths the loss more.
+    MoreSmooth: "smoother", "Smooth the loss more";
+    /// Draws an earlier training too.
+    Overlay: "beside", "Draw the loss of an earlier training beside this one, or no longer";
     /// A word left.
     WordLeft: "word left", "A word left";
     /// A word right.

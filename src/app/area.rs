@@ -44,6 +44,8 @@ pub struct Areas {
     pub tabs: Vec<(View, Area)>,
     /// Cells of the confusion matrix: gold, predicted.
     pub cells: Vec<((usize, usize), Area)>,
+    /// Where the loss of a training is drawn.
+    pub chart: Option<Area>,
     /// The list inside the topmost window.
     pub list: Option<Area>,
     /// The whole topmost window.

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::data::Split;
-use crate::engine::{Answer, EngineError, ModelInfo, Stats, Work};
+use crate::engine::{Answer, EngineError, ModelInfo, Stats, Trained, Work};
 use crate::session::export::Format;
 use crate::session::home::SessionFile;
 use crate::session::overlay::Mark;
 use crate::session::prepare::Prepared;
 use crate::session::spec::Session;
 use crate::session::timeline::Version;
+use crate::train::Update;
 
 use super::jobs::Ticket;
 use super::sheet::RenderRequest;
@@ -68,6 +69,30 @@ pub enum Effect {
     Record(Vec<Answer>),
     /// End the run.
     EndRun(Result<Stats, EngineError>),
+    /// Begin a training, or go on with one.
+    BeginTraining(Box<BeginTraining>),
+    /// Write out the work of the training.
+    TrainingWork,
+    /// Keep what the training tells.
+    RecordTraining(Box<Update>),
+    /// End the training.
+    EndTraining(Result<Trained, EngineError>),
+    /// Steer the training.
+    Steer(Steer),
+    /// Read what the folder of a training says.
+    ReadTraining {
+        /// The folder.
+        path: PathBuf,
+        /// What it is read for.
+        wanted: Wanted,
+    },
+    /// Read the last evaluation of a training as a run.
+    LoadEvaluation {
+        /// The training's folder.
+        path: PathBuf,
+        /// The session that is open: its data need not be read again.
+        near: Option<Arc<Prepared>>,
+    },
     /// List rows.
     Sift(Box<SiftRequest>),
     /// Render the prompt of a run's row.
@@ -161,6 +186,42 @@ pub struct Begin {
     pub name: Option<String>,
     /// The run to go on with, instead of a new one.
     pub resume: Option<PathBuf>,
+}
+
+/// A training to be begun.
+pub struct BeginTraining {
+    /// The session with its data.
+    pub prepared: Arc<Prepared>,
+    /// What the session file is called.
+    pub file: String,
+    /// Where runs go.
+    pub runs: PathBuf,
+    /// The training to go on with, instead of a new one.
+    pub resume: Option<PathBuf>,
+}
+
+/// A wish of who watches a training.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Steer {
+    /// Wait before the next step, or go on.
+    Pause(bool),
+    /// End after this step and keep the best weights.
+    Stop,
+    /// Evaluate after this step.
+    Evaluate,
+    /// Another highest learning rate.
+    LearningRate(f64),
+}
+
+/// What a training is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// To be shown in view 4.
+    Shown,
+    /// The one on the screen, to see what is new.
+    Again,
+    /// To be drawn beside the one on the screen.
+    Beside,
 }
 
 /// A session to be saved.

@@ -1,6 +1,7 @@
 //! Which work the engine does next. It does one thing at a time; what the user waits for goes before what runs long.
 //!
-//! A run gives way: its job is cancelled at the next batch and asked for again, without the rows that are answered, once
+//! A training gives way to nothing, for it would begin anew from its last checkpoint: everything else waits for its end. A run
+//! gives way: its job is cancelled at the next batch and asked for again, without the rows that are answered, once
 //! the engine is free. That costs the shared prefix anew and changes no number, for batches are laid out the same.
 
 use std::time::Instant;
@@ -11,6 +12,8 @@ pub type Ticket = u64;
 /// What a job is for, the most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Purpose {
+    /// A training.
+    Train,
     /// Loading the model.
     Load,
     /// The next-token window.
@@ -28,12 +31,13 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    const ALL: [Self; 7] =
-        [Self::Load, Self::Next, Self::Row, Self::ProbeHead, Self::Stream, Self::ProbeRest, Self::Run];
+    const ALL: [Self; 8] =
+        [Self::Train, Self::Load, Self::Next, Self::Row, Self::ProbeHead, Self::Stream, Self::ProbeRest, Self::Run];
 
     /// What the status line calls it.
     pub fn title(self) -> &'static str {
         match self {
+            Self::Train => "train",
             Self::Load => "loading",
             Self::Next => "next token",
             Self::Row => "row",
@@ -112,12 +116,13 @@ impl Jobs {
     }
 
     /// What must be cancelled so that `purpose` need not wait: work that is less urgent. Runs and probes that give way are
-    /// wanted again; they go on where they were.
+    /// wanted again; they go on where they were. Loading is waited for: nobody would ask for it again.
     fn make_way(&mut self, purpose: Purpose) -> Option<Ticket> {
-        let job = self.running.filter(|job| job.purpose > purpose && !job.cancelled)?;
+        let gives_way = |job: &Job| job.purpose > purpose && job.purpose != Purpose::Load && !job.cancelled;
+        let job = self.running.filter(gives_way)?;
         // What gives way to the next-token window is as much wanted as before; else an answer that gives way is stale.
         let lasting = matches!(job.purpose, Purpose::ProbeHead | Purpose::ProbeRest | Purpose::Run);
-        if lasting || purpose == Purpose::Next {
+        if lasting || matches!(purpose, Purpose::Next | Purpose::Train) {
             self.want(job.purpose);
         }
         self.cancel()
@@ -134,6 +139,16 @@ impl Jobs {
         let job = self.running.as_mut().filter(|job| !job.cancelled)?;
         job.cancelled = true;
         Some(job.ticket)
+    }
+
+    /// The same for all but a training, which only its user ends.
+    pub fn cancel_all_but_training(&mut self) -> Option<Ticket> {
+        if self.is_training() { None } else { self.cancel() }
+    }
+
+    /// Whether a training is in the engine, be it asked to stop: everything else waits for its end.
+    pub fn is_training(&self) -> bool {
+        self.running.is_some_and(|job| job.purpose == Purpose::Train)
     }
 
     /// The job with this number, if it is the one at work: events of others are stale.

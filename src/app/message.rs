@@ -1,6 +1,6 @@
 //! Everything that can happen to the workbench.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,11 +17,13 @@ use crate::session::runs::RunEntry;
 use crate::session::spec::Session;
 use crate::session::timeline::Version;
 
+use super::effect::Wanted;
 use super::jobs::Ticket;
 use super::run::Run;
 use super::sheet::{Problem, Sheet};
 use super::sift::Sifted;
 use super::toast::Tone;
+use super::training::{Line, Watched};
 
 /// Something that happened.
 pub enum Message {
@@ -113,6 +115,30 @@ pub enum Message {
     RecordFailed(String),
     /// The run is over; the error of one that is not finished, and whether anything of it is kept.
     RunEnded(Result<PathBuf, (String, bool)>),
+    /// A training has its folder, or cannot be begun.
+    TrainingBegun(Result<Box<Watched>, String>),
+    /// The work of the training, for the engine.
+    TrainingWork(Box<Work>),
+    /// Something that happened in the training was kept.
+    TrainingKept(Line),
+    /// The training cannot be kept any more: the disk is full, say. Why comes with its end.
+    TrainingFailed,
+    /// The training is over.
+    TrainingEnded {
+        /// Its folder; or the error of one that is not finished, and whether anything of it is kept.
+        end: Result<PathBuf, (String, bool)>,
+        /// The same as a line of what happened.
+        line: Line,
+    },
+    /// The folder of a training was read.
+    TrainingRead {
+        /// The folder.
+        path: PathBuf,
+        /// What it was read for.
+        wanted: Wanted,
+        /// The training.
+        watched: Result<Box<Watched>, String>,
+    },
     /// Rows were listed.
     Sifted {
         /// The revision of the rows.
@@ -137,7 +163,12 @@ pub enum Message {
         version: Box<Version>,
     },
     /// Runs were listed.
-    Runs(Vec<RunEntry>),
+    Runs {
+        /// All of them, newest first.
+        entries: Vec<RunEntry>,
+        /// Folders of those that are trainings.
+        trainings: HashSet<PathBuf>,
+    },
     /// Folders of runs were changed.
     RunsChanged,
     /// A run was deleted.

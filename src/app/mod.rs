@@ -22,6 +22,7 @@ pub mod sheet;
 pub mod sift;
 pub mod state;
 pub mod toast;
+pub mod training;
 mod update;
 pub mod view;
 pub mod views;

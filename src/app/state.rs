@@ -18,6 +18,7 @@ use super::jobs::Jobs;
 use super::keymap::Keymap;
 use super::run::Run;
 use super::toast::Toasts;
+use super::training::TrainState;
 use super::view::{Pane, View};
 use super::views::{EvaluateState, PromptState, RowsState, RunsState};
 use super::window::Window;
@@ -106,6 +107,8 @@ pub struct Timers {
     pub recovery: Option<Instant>,
     /// When rows are listed anew while a run goes on.
     pub sift: Option<Instant>,
+    /// When a training of another process is read again.
+    pub train: Option<Instant>,
     /// Until when a second Ctrl-C ends the program.
     pub interrupt: Option<Instant>,
 }
@@ -157,6 +160,8 @@ pub struct App {
     pub recording: bool,
     /// View 3.
     pub rows: RowsState,
+    /// View 4.
+    pub train: TrainState,
     /// View 6.
     pub runs: RunsState,
     /// The user's marks on rows.
@@ -201,6 +206,7 @@ impl App {
             revisions: 0,
             recording: false,
             rows: RowsState::default(),
+            train: TrainState::default(),
             runs: RunsState::default(),
             marks: HashMap::new(),
             recovered: None,
@@ -248,6 +254,7 @@ impl App {
             }
             View::Evaluate => vec![Pane::Matrix, Pane::Report],
             View::Rows => vec![Pane::Rows, Pane::Detail],
+            View::Train => vec![Pane::Loss, Pane::Metrics, Pane::Events],
             View::Runs => vec![Pane::Runs, Pane::Compare],
         }
     }
@@ -289,7 +296,8 @@ impl App {
 
     /// When [`super::Message::Time`] is wanted next.
     pub fn deadline(&self) -> Option<Instant> {
-        let timers = [self.timers.quiet, self.timers.recovery, self.timers.sift, self.timers.interrupt];
+        let timers =
+            [self.timers.quiet, self.timers.recovery, self.timers.sift, self.timers.train, self.timers.interrupt];
         timers.into_iter().flatten().chain(self.toasts.deadline()).min()
     }
 }

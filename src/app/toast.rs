@@ -10,6 +10,8 @@ const MOST: usize = 4;
 pub enum Tone {
     /// Something to know.
     Info,
+    /// Something to look at.
+    Warn,
     /// Something worked.
     Good,
     /// Something did not.
@@ -38,7 +40,7 @@ impl Toasts {
         let text = text.into();
         let time = match tone {
             Tone::Info | Tone::Good => Duration::from_secs(5),
-            Tone::Bad => Duration::from_secs(12),
+            Tone::Bad | Tone::Warn => Duration::from_secs(12),
         };
         let toast = Toast { tone, text, until: now + time };
         match self.shown.iter_mut().find(|shown| shown.text == toast.text) {

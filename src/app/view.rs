@@ -12,13 +12,15 @@ pub enum View {
     Evaluate,
     /// The rows of a run.
     Rows,
+    /// A training.
+    Train,
     /// All runs.
     Runs,
 }
 
 impl View {
     /// All of them, in order.
-    pub const ALL: [Self; 4] = [Self::Prompt, Self::Evaluate, Self::Rows, Self::Runs];
+    pub const ALL: [Self; 5] = [Self::Prompt, Self::Evaluate, Self::Rows, Self::Train, Self::Runs];
 
     /// The key that shows it.
     pub fn number(self) -> char {
@@ -26,6 +28,7 @@ impl View {
             Self::Prompt => '1',
             Self::Evaluate => '2',
             Self::Rows => '3',
+            Self::Train => '4',
             Self::Runs => '6',
         }
     }
@@ -36,6 +39,7 @@ impl View {
             Self::Prompt => "Prompt",
             Self::Evaluate => "Evaluate",
             Self::Rows => "Rows",
+            Self::Train => "Train",
             Self::Runs => "Runs",
         }
     }
@@ -64,6 +68,12 @@ pub enum Pane {
     Rows,
     /// One of them.
     Detail,
+    /// The loss of a training.
+    Loss,
+    /// Its evaluations.
+    Metrics,
+    /// What happened while it went on.
+    Events,
     /// All runs.
     Runs,
     /// Two of them side by side.
@@ -82,6 +92,7 @@ impl Pane {
             Self::Matrix => Context::Matrix,
             Self::Rows => Context::Rows,
             Self::Detail => Context::Detail,
+            Self::Loss | Self::Metrics | Self::Events => Context::Train,
             Self::Runs => Context::Runs,
             Self::Compare => Context::Compare,
         }
@@ -100,6 +111,9 @@ impl Pane {
             Self::Matrix => "Confusion matrix",
             Self::Rows => "Rows",
             Self::Detail => "Row",
+            Self::Loss => "Loss",
+            Self::Metrics => "Validation",
+            Self::Events => "Events",
             Self::Runs => "Runs",
             Self::Compare => "Comparison",
         }

@@ -1,5 +1,6 @@
 //! What each view knows.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -165,6 +166,8 @@ pub struct RowsState {
 pub struct RunsState {
     /// All runs, newest first.
     pub entries: Vec<RunEntry>,
+    /// Folders of those that are trainings.
+    pub trainings: HashSet<PathBuf>,
     /// Place of the cursor.
     pub selected: usize,
     /// The first one on the screen.

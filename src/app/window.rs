@@ -99,6 +99,8 @@ pub enum Choice {
     Split(Split),
     /// A form of export.
     Export(PathBuf, Format),
+    /// An earlier training beside the one on the screen, or no longer.
+    Overlay(PathBuf),
 }
 
 /// A question with a few answers.
@@ -133,6 +135,10 @@ pub enum Answer {
     Delete(PathBuf),
     /// Runs the test split.
     RunTest,
+    /// Ends the training and keeps the best weights.
+    StopTraining,
+    /// Breaks the training off.
+    AbortTraining,
     /// Nothing.
     No,
 }
@@ -173,6 +179,8 @@ pub enum Purpose {
     Rename(PathBuf),
     /// The name of a session.
     SaveAs,
+    /// The learning rate of a training.
+    LearningRate,
 }
 
 /// The next-token window.

@@ -9,9 +9,10 @@ use serde::Serialize;
 
 use crate::engine::local::Local;
 use crate::engine::{Cancel, Engine, Event, ModelInfo, Outcome, Work};
-use crate::model::locate::{self, CachedModel, Located};
-use crate::model::weights::{Description, Weights};
-use crate::model::{DEFAULT_MODEL, DTypeSpec, DeviceSpec, ModelSpec};
+use crate::model::encoder::EncoderFiles;
+use crate::model::locate::{self, CachedModel, Located, ModelFiles};
+use crate::model::weights::{Description, LoadError, Weights};
+use crate::model::{DEFAULT_MODEL, DTypeSpec, DeviceSpec, ModelSpec, fingerprint};
 use crate::session::run;
 
 use super::failure::Failure;
@@ -168,20 +169,29 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
         }
         Command::Show { model } => {
             let located = locate(model, &signals::stop_flag(), global)?;
-            let weights = Weights::open(&located.files).map_err(|error| named(error.into(), model))?;
-            let path = located.files.path().to_owned();
-            let shown = Shown {
-                name: located.name,
-                origin: located.origin,
-                path,
-                sha256: weights.sha256()?,
-                description: weights.describe(),
+            let wrap = |error: LoadError| named(error.into(), model);
+            let (sha256, description) = match encoder(&located.files).map_err(wrap)? {
+                Some(files) => (fingerprint::sha256(&located.files).map_err(wrap)?, files.describe().map_err(wrap)?),
+                None => {
+                    let weights = Weights::open(&located.files).map_err(wrap)?;
+                    (weights.sha256()?, weights.describe())
+                }
             };
+            let path = located.files.path().to_owned();
+            let shown = Shown { name: located.name, origin: located.origin, path, sha256, description };
             match format {
                 Format::Json => output::json(&shown),
                 _ => output::lines(&text(&shown)),
             }
         }
+    }
+}
+
+/// The files of an encoder, where they are one's.
+fn encoder(files: &ModelFiles) -> Result<Option<EncoderFiles>, LoadError> {
+    match files {
+        ModelFiles::Folder(folder) => EncoderFiles::open(folder),
+        ModelFiles::Gguf(_) => Ok(None),
     }
 }
 

@@ -30,6 +30,9 @@ pub(super) struct Arguments {
     /// Draw with ASCII characters alone
     #[arg(long)]
     ascii: bool,
+    /// Training to show in view 4: a run's folder, or `newest` for the session's newest one
+    #[arg(long, value_name = "RUN")]
+    training: Option<String>,
     /// File to write
     #[arg(short, long, value_name = "SVG")]
     output: PathBuf,
@@ -61,6 +64,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
         size: (width, height),
         theme: arguments.theme.clone(),
         ascii: arguments.ascii,
+        training: arguments.training.clone(),
     };
     log::start();
     let stop = signals::stop_flag();

@@ -3,15 +3,19 @@
 //! It answers by what prompts contain, in batches, as slowly as it is told to, and can fail or panic at a prompt of
 //! one's choice. Nothing outside tests starts it.
 
+mod train;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::model::ModelSpec;
 use crate::model::tokenizer::Tokenizer;
 
-use super::command::{GenerateRequest, ScoreRequest};
-use super::event::{Answer, Event, FinishReason, ModelInfo, NextToken, Outcome, Progress, Stats};
+use super::command::{GenerateRequest, ScoreRequest, TrainRequest};
+use super::event::{Answer, Event, FinishReason, ModelInfo, NextToken, Outcome, Progress, Stats, Trained};
 use super::worker::{Backend, EngineError, Job};
+
+pub use train::TrainScript;
 
 /// What a prompt that contains `contains` is answered with.
 #[derive(Clone, Debug)]
@@ -41,6 +45,8 @@ pub struct Script {
     pub fail_at: Option<usize>,
     /// The prompt at this place panics.
     pub panic_at: Option<usize>,
+    /// How a training goes.
+    pub train: TrainScript,
 }
 
 impl Default for Script {
@@ -53,6 +59,7 @@ impl Default for Script {
             load_error: None,
             fail_at: None,
             panic_at: None,
+            train: TrainScript::default(),
         }
     }
 }
@@ -67,6 +74,16 @@ impl Fake {
     /// An engine that follows `script` and counts tokens by `tokenizer`.
     pub fn new(script: Script, tokenizer: Arc<Tokenizer>) -> Self {
         Self { script, tokenizer }
+    }
+
+    /// Trains as the script says; `each` is called before every step with the number of those done.
+    pub fn train_with(
+        &self,
+        job: &Job,
+        request: &TrainRequest,
+        each: &mut dyn FnMut(usize),
+    ) -> Result<Trained, EngineError> {
+        train::train(&self.script.train, job, request, each)
     }
 
     fn rule(&self, prompt: &str) -> Option<&Rule> {
@@ -187,6 +204,10 @@ impl Backend for Fake {
         })?;
         stats.seconds = started.elapsed().as_secs_f64();
         Ok(stats)
+    }
+
+    fn train(&mut self, job: &Job, request: &TrainRequest) -> Result<Trained, EngineError> {
+        self.train_with(job, request, &mut |_| {})
     }
 
     fn next(&mut self, job: &Job, prompt: &str, top: usize) -> Result<Outcome, EngineError> {

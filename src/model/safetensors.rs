@@ -44,6 +44,11 @@ impl Shards {
     pub fn open(folder: &Path) -> Result<Self, LoadError> {
         let (mut shards, mut place) = (Vec::new(), HashMap::new());
         for path in weight_files(folder)? {
+            if path.ends_with(PICKLE) {
+                let message =
+                    "encoders alone are read from it; take a form of the model with safetensors or GGUF files";
+                return Err(LoadError::Format { path, form: "safetensors", message: message.to_owned() });
+            }
             let shard = Shard::open(&path)?;
             place.extend(shard.infos.keys().map(|name| (name.clone(), shards.len())));
             shards.push(shard);

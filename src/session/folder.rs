@@ -148,6 +148,9 @@ pub struct TrainingRecord {
     pub started: Option<Started>,
     /// Steps done, in all legs; of one that goes on or was killed, those up to its best evaluation or last checkpoint.
     pub steps: usize,
+    /// Seconds of a step in the last leg, evaluations and checkpoints not counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_seconds: Option<f64>,
     /// The best evaluation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub best: Option<BestRecord>,

@@ -54,6 +54,8 @@ pub struct State {
     pub best_step: usize,
     /// Evaluations since.
     pub stale: usize,
+    /// Whether an evaluation was due that did not come to its end.
+    pub due: bool,
     /// Warnings told already.
     pub warned: Vec<String>,
     /// The settings.
@@ -72,30 +74,6 @@ fn write_error(path: &Path, error: &io::Error) -> TrainError {
 
 fn read_error(path: &Path, error: impl std::fmt::Display) -> TrainError {
     TrainError::Bad(format!("{}: cannot be read: {error}", path.display()))
-}
-
-/// Numbers of one parameter on their way into a file.
-struct Values {
-    shape: Vec<usize>,
-    values: Vec<f32>,
-}
-
-impl View for Values {
-    fn dtype(&self) -> Dtype {
-        Dtype::F32
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Owned(self.values.iter().flat_map(|value| value.to_le_bytes()).collect())
-    }
-
-    fn data_len(&self) -> usize {
-        self.values.len() * size_of::<f32>()
-    }
 }
 
 /// A weight whose numbers are fetched when they are written, so that they are not all there twice.
@@ -122,6 +100,33 @@ impl<L: Layers> View for Weight<'_, L> {
 
     fn data_len(&self) -> usize {
         self.parameter.len() * size_of::<f32>()
+    }
+}
+
+/// One of a parameter's moments, in the same way.
+struct Moment<'a, L: Layers> {
+    weight: Weight<'a, L>,
+    optimizer: &'a Optimizer<L>,
+    second: bool,
+}
+
+impl<L: Layers> View for Moment<'_, L> {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        self.weight.shape()
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        let (first, second) = self.optimizer.values(self.weight.encoder, self.weight.place).unwrap_or_default();
+        let values = if self.second { second } else { first };
+        Cow::Owned(values.iter().flat_map(|value| value.to_le_bytes()).collect())
+    }
+
+    fn data_len(&self) -> usize {
+        self.weight.data_len()
     }
 }
 
@@ -191,11 +196,12 @@ pub fn save<L: Layers>(
     let parent = folder.join(CHECKPOINTS);
     let path = whole(&parent, &format!("step-{:08}", state.step), |new| {
         write_weights(encoder, &new.join(SINGLE))?;
-        let names = encoder.parameters();
-        let moments = optimizer.values(encoder)?.into_iter().flat_map(|(place, first, second)| {
-            let (name, shape) = names.get(place).map(|p| (p.name.clone(), p.shape.clone())).unwrap_or_default();
-            [("first", first), ("second", second)]
-                .map(|(moment, values)| (format!("{moment}.{name}"), Values { shape: shape.clone(), values }))
+        let moments = optimizer.places().filter_map(|place| Some((place, encoder.parameters().get(place)?)));
+        let moments = moments.flat_map(|(place, parameter)| {
+            [("first", false), ("second", true)].map(|(name, second)| {
+                let weight = Weight { encoder, place, parameter };
+                (format!("{name}.{}", parameter.name), Moment { weight, optimizer, second })
+            })
         });
         write_tensors(moments, None, &new.join(OPTIMIZER))?;
         let path = new.join(STATE);

@@ -6,6 +6,7 @@
 
 pub mod checkpoint;
 pub mod control;
+mod evaluate;
 mod guard;
 pub mod loss;
 pub mod optimizer;

@@ -89,16 +89,17 @@ impl<L: Layers> Optimizer<L> {
         Ok(norm)
     }
 
-    /// All moments as values, to be kept.
-    pub fn values(&self, encoder: &Encoder<L>) -> Result<Vec<MomentValues>> {
-        let mut values = Vec::new();
-        for (place, moments) in self.moments.iter().enumerate() {
-            if let Some(moments) = moments {
-                let (first, second) = encoder.layers().moment_values(moments)?;
-                values.push((place, first, second));
-            }
+    /// The places of the parameters that have moments.
+    pub fn places(&self) -> impl Iterator<Item = usize> {
+        self.moments.iter().enumerate().filter(|(_, moments)| moments.is_some()).map(|(place, _)| place)
+    }
+
+    /// The moments of the parameter at a place as values, first and second; empty where it has none.
+    pub fn values(&self, encoder: &Encoder<L>, place: usize) -> Result<(Vec<f32>, Vec<f32>)> {
+        match self.moments.get(place) {
+            Some(Some(moments)) => encoder.layers().moment_values(moments),
+            _ => Ok((Vec::new(), Vec::new())),
         }
-        Ok(values)
     }
 
     /// The optimizer as it was when its moments were kept after so many steps.

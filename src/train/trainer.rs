@@ -3,27 +3,24 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::metrics::{Confusion, Report};
 use crate::model::encoder::{Batch, Encoder};
 use crate::model::layers::{Layers, seed};
 
 use super::checkpoint::{self, State};
 use super::control::Control;
 use super::guard;
-use super::loss::{CrossEntropy, log_softmax};
+use super::loss::CrossEntropy;
 use super::optimizer::{Optimizer, trains};
 use super::order;
 use super::schedule;
 use super::settings::{Best, ClassWeights, NamedWeights, Padding, TrainSpec};
-use super::update::{Evaluation, Figures, Pace, Scores, Step, Update};
+use super::update::{Figures, Pace, Step, Update};
 
 /// How often a training that waits looks whether it is to go on.
 const PATIENCE: Duration = Duration::from_millis(50);
 /// Streams of the seed.
 const ORDER: u64 = 1;
 const DROPOUT: u64 = 2;
-/// Rows of an evaluation's batch.
-const EVALUATED: usize = 32;
 
 /// Why a training ended early.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +87,8 @@ pub struct Outcome {
     pub steps: usize,
     /// Rows trained on in this leg, each as often as it was.
     pub rows: usize,
+    /// Seconds of a step in this leg: the mean of all but the first two, in which memory is got; 0 where there are none.
+    pub step_seconds: f64,
     /// The step of the best weights.
     pub best_step: usize,
     /// The best value of the metric.
@@ -127,14 +126,17 @@ pub fn fingerprint(tokens: &Tokens) -> String {
 
 /// A training under way.
 pub struct Trainer<'a, L: Layers> {
-    task: Task<'a>,
-    encoder: Encoder<L>,
+    pub(super) task: Task<'a>,
+    pub(super) encoder: Encoder<L>,
     optimizer: Optimizer<L>,
-    state: State,
-    loss: CrossEntropy,
+    pub(super) state: State,
+    pub(super) loss: CrossEntropy,
     per_epoch: usize,
     steps: usize,
     rows: usize,
+    /// Steps of this leg, and of those behind the first two the seconds and how many they are.
+    begun: usize,
+    timed: (f64, usize),
     /// Seconds a step and rows a second, over the last steps.
     speed: Option<(f64, f64)>,
     evaluation: Option<f64>,
@@ -195,6 +197,8 @@ impl<'a, L: Layers> Trainer<'a, L> {
             per_epoch,
             steps,
             rows: 0,
+            begun: 0,
+            timed: (0.0, 0),
             speed: None,
             evaluation: None,
             last: (0.0, 0.0, 0.0),
@@ -211,7 +215,7 @@ impl<'a, L: Layers> Trainer<'a, L> {
         &self.encoder
     }
 
-    fn epoch(&self) -> f64 {
+    pub(super) fn epoch(&self) -> f64 {
         self.state.step as f64 / self.per_epoch.max(1) as f64
     }
 
@@ -236,6 +240,7 @@ impl<'a, L: Layers> Trainer<'a, L> {
         Ok(Outcome {
             steps: self.state.step,
             rows: self.rows,
+            step_seconds: self.timed.0 / self.timed.1.max(1) as f64,
             best_step: self.state.best_step,
             best: self.state.best,
             stopped,
@@ -246,6 +251,12 @@ impl<'a, L: Layers> Trainer<'a, L> {
         let settings = self.task.settings;
         let lengths: Vec<usize> = self.task.train.ids.iter().map(Vec::len).collect();
         let orders = seed::derive(settings.seed, ORDER);
+        if self.state.due {
+            let reason = self.settle(true)?;
+            if reason.is_some() {
+                return Ok(reason);
+            }
+        }
         while self.state.step < self.steps {
             let epoch = self.state.step / self.per_epoch;
             let batches = order::batches(&lengths, settings.batch_size, settings.group_by_length, orders, epoch);
@@ -253,32 +264,39 @@ impl<'a, L: Layers> Trainer<'a, L> {
             for group in groups.into_iter().skip(self.state.step % self.per_epoch) {
                 self.obey()?;
                 self.step(group)?;
-                let ended = self.state.step.is_multiple_of(self.per_epoch);
-                let stopped = self.task.control.is_stopped();
-                let mut better = None;
-                if ended || stopped || self.task.control.takes_evaluation() {
-                    better = self.validate()?;
-                }
-                let asked = settings.save_steps.is_some_and(|every| self.state.step.is_multiple_of(every));
-                if ended || asked || stopped {
-                    self.save()?;
-                }
-                if stopped && self.state.step < self.steps {
-                    self.tell(Update::Changed {
-                        step: self.state.step,
-                        text: "stopped; the best weights so far are kept".to_owned(),
-                        paused: false,
-                    });
-                    return Ok(Some("stopped by the user".to_owned()));
-                }
-                let patience =
-                    settings.patience.filter(|patience| better == Some(false) && self.state.stale >= *patience);
-                if let Some(patience) = patience {
-                    return Ok(Some(format!("no better {} in {patience} evaluations", settings.best.name())));
+                let reason = self.settle(false)?;
+                if reason.is_some() {
+                    return Ok(reason);
                 }
             }
         }
         Ok(None)
+    }
+
+    /// What follows a step: an evaluation, a checkpoint, perhaps the end, with its reason. `due` asks for the evaluation that a
+    /// training did not come to before it was broken off.
+    fn settle(&mut self, due: bool) -> Result<Option<String>, TrainError> {
+        let settings = self.task.settings;
+        let step = self.state.step;
+        let ended = step.is_multiple_of(self.per_epoch);
+        let stopped = self.task.control.is_stopped();
+        let mut better = None;
+        if due || ended || stopped || self.task.control.takes_evaluation() {
+            self.state.due = true;
+            better = self.validate()?;
+            self.state.due = false;
+        }
+        let asked = settings.save_steps.is_some_and(|every| step.is_multiple_of(every));
+        if due || ended || asked || stopped {
+            self.save()?;
+        }
+        if stopped && step < self.steps {
+            let text = "stopped; the best weights so far are kept".to_owned();
+            self.tell(Update::Changed { step, text, paused: false });
+            return Ok(Some("stopped by the user".to_owned()));
+        }
+        let stale = better == Some(false) && settings.patience.is_some_and(|patience| self.state.stale >= patience);
+        Ok(stale.then(|| format!("no better {} in {} evaluations", settings.best.name(), self.state.stale)))
     }
 
     /// Follows wishes from outside.
@@ -308,7 +326,7 @@ impl<'a, L: Layers> Trainer<'a, L> {
     }
 
     /// Keeps a checkpoint of a training that is asked to stop at once.
-    fn break_off(&mut self) -> TrainError {
+    pub(super) fn break_off(&mut self) -> TrainError {
         match self.save() {
             Ok(()) => TrainError::Cancelled,
             Err(error) => error,
@@ -324,7 +342,7 @@ impl<'a, L: Layers> Trainer<'a, L> {
         Ok(())
     }
 
-    fn batch(&self, tokens: &Tokens, rows: &[usize]) -> (Batch, Vec<usize>) {
+    pub(super) fn batch(&self, tokens: &Tokens, rows: &[usize]) -> (Batch, Vec<usize>) {
         let padded = if self.task.settings.padding == Padding::Max { self.task.settings.max_length } else { 0 };
         let texts = rows.iter().filter_map(|row| tokens.ids.get(*row)).map(Vec::as_slice);
         let labels = rows.iter().filter_map(|row| tokens.labels.get(*row)).copied().collect();
@@ -363,6 +381,10 @@ impl<'a, L: Layers> Trainer<'a, L> {
         self.rows += rows;
         self.last = (loss, rate, norm);
         let seconds = started.elapsed().as_secs_f64();
+        self.begun += 1;
+        if self.begun > 2 {
+            self.timed = (self.timed.0 + seconds, self.timed.1 + 1);
+        }
         let blend = |old: Option<f64>, new: f64| old.map_or(new, |old| old + 0.1 * (new - old));
         self.speed = Some((
             blend(self.speed.map(|speed| speed.0), seconds),
@@ -384,7 +406,7 @@ impl<'a, L: Layers> Trainer<'a, L> {
         Ok(())
     }
 
-    fn pace(&self, evaluating: Option<(usize, usize)>) {
+    pub(super) fn pace(&self, evaluating: Option<(usize, usize)>) {
         let (seconds, rows_per_second) = self.speed.unwrap_or_default();
         let (loss, learning_rate, grad_norm) = self.last;
         let epochs_left = self.task.settings.epochs.saturating_sub(self.state.step / self.per_epoch.max(1));
@@ -442,58 +464,5 @@ impl<'a, L: Layers> Trainer<'a, L> {
     fn keep_best(&self) -> Result<(), TrainError> {
         let Task { folder, config, tokenizer, .. } = &self.task;
         checkpoint::save_best(folder, &self.encoder, config, tokenizer).map(|_| ())
-    }
-
-    /// Classifies a split with the weights as they are.
-    fn evaluate(&mut self, test: bool) -> Result<Evaluation, TrainError> {
-        let started = Instant::now();
-        let tokens = if test { self.task.test } else { self.task.validation };
-        let outputs = self.task.labels.len();
-        let mut order: Vec<usize> = (0..tokens.ids.len()).collect();
-        order.sort_by_key(|row| tokens.ids.get(*row).map_or(0, Vec::len));
-        let mut logprobs = vec![Vec::new(); tokens.ids.len()];
-        let (mut loss, mut weight, mut done) = (0.0, 0.0, 0);
-        for rows in order.chunks(EVALUATED) {
-            self.pace(Some((done, tokens.ids.len())));
-            let (batch, labels) = self.batch(tokens, rows);
-            let logits = self.encoder.logits(&batch, &|| !(self.task.cancelled)())?;
-            let Some(logits) = logits else {
-                // After the last step there is a checkpoint already.
-                return Err(if test { TrainError::Cancelled } else { self.break_off() });
-            };
-            let logits = self.encoder.layers().values(&logits)?;
-            let (one, counts) = self.loss.sums(&logits, outputs, &labels);
-            (loss, weight) = (loss + one, weight + counts);
-            for (row, logits) in rows.iter().zip(logits.chunks_exact(outputs.max(1))) {
-                if let Some(slot) = logprobs.get_mut(*row) {
-                    *slot = log_softmax(logits);
-                }
-            }
-            done += rows.len();
-        }
-        let scores = self.scores(loss / weight, &logprobs, &tokens.labels);
-        let seconds = started.elapsed().as_secs_f64();
-        Ok(Evaluation { scores, test, best: false, logprobs: std::sync::Arc::new(logprobs), seconds })
-    }
-
-    fn scores(&self, loss: f64, logprobs: &[Vec<f64>], labels: &[usize]) -> Scores {
-        let word = |label: usize| self.task.labels.get(label).map_or("", String::as_str);
-        let mut confusion = Confusion::with_labels(self.task.labels.iter().cloned());
-        for (logprobs, gold) in logprobs.iter().zip(labels) {
-            confusion.add(word(*gold), word(guard::likeliest(logprobs)));
-        }
-        let report = Report::new(confusion.observed());
-        let class_f1 = self.task.labels.iter().map(|label| report.classes.get(label).map_or(0.0, |class| class.f1));
-        Scores {
-            step: self.state.step,
-            epoch: self.epoch(),
-            loss,
-            accuracy: report.accuracy,
-            precision: report.weighted.precision,
-            recall: report.weighted.recall,
-            f1: report.weighted.f1,
-            macro_f1: report.macro_avg.f1,
-            class_f1: class_f1.collect(),
-        }
     }
 }

@@ -7,7 +7,7 @@ use crate::app::window::Window;
 use crate::app::{App, Pane, View};
 
 use super::overlays::help;
-use super::panes::{answer, compare, detail, matrix, report, row};
+use super::panes::{answer, compare, detail, events, loss, matrix, metrics, report, row};
 use super::widgets::{frame, scroll};
 
 /// The least terminal that is drawn to.
@@ -40,6 +40,8 @@ pub fn arrange(app: &mut App) {
     if let Some(at) = app.areas.pane(Pane::Matrix).filter(|at| !at.folded).map(|at| rect(at.inner)) {
         app.areas.cells = matrix::cells(app, at);
     }
+    let loss = app.areas.pane(Pane::Loss).filter(|at| !at.folded && app.train.shown.is_some());
+    app.areas.chart = loss.map(|at| area(loss::chart(rect(at.inner))));
     arrange_window(app);
 }
 
@@ -106,6 +108,13 @@ fn wide(app: &App, body: Rect) -> Vec<PaneArea> {
             let [left, right] = columns(62);
             vec![pane(Pane::Rows, left), pane(Pane::Detail, right)]
         }
+        View::Train => {
+            let events = (body.height / 5).clamp(4, 10);
+            let [above, below] = Layout::vertical([Constraint::Min(8), Constraint::Length(events)]).areas(body);
+            let metrics = (body.width * 2 / 5).clamp(38, 72);
+            let [left, right] = Layout::horizontal([Constraint::Min(40), Constraint::Length(metrics)]).areas(above);
+            vec![pane(Pane::Loss, left), pane(Pane::Metrics, right), pane(Pane::Events, below)]
+        }
         View::Runs => {
             let [left, right] = columns(56);
             vec![pane(Pane::Runs, left), pane(Pane::Compare, right)]
@@ -154,6 +163,15 @@ fn hold(app: &mut App) {
     }
     if let Some((_, height)) = visible(app, Pane::Report) {
         app.evaluate.scroll = app.evaluate.scroll.min(last(report::height(app), height));
+    }
+    if let Some(shown) = &app.train.shown {
+        let most = |pane| app.areas.pane(pane).filter(|at| !at.folded).map(|at| at.inner.height);
+        if let Some(height) = most(Pane::Metrics) {
+            app.train.scroll = app.train.scroll.min(last(shown.evaluations.len(), metrics::page(shown, height)));
+        }
+        if let Some(height) = most(Pane::Events) {
+            app.train.events_scroll = app.train.events_scroll.min(events::most(shown, height));
+        }
     }
 }
 

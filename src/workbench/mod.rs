@@ -2,7 +2,7 @@
 //!
 //! The loop waits for whatever comes first: a key, a message of the world, a moment that the state waits for, a frame that
 //! is due. It takes all that is there, then draws once. While nothing happens it sleeps. [`world`] carries effects out,
-//! [`recorder`] keeps runs, [`scribe`] renders prompts, [`open`] reads and writes sessions; [`bench`] measures frames.
+//! [`recorder`] keeps runs and trainings, [`watch`] reads trainings, [`scribe`] renders prompts, [`open`] reads and writes sessions; [`bench`] measures frames.
 
 pub mod bench;
 mod config;
@@ -12,6 +12,7 @@ mod recorder;
 mod scribe;
 
 pub mod stage;
+mod watch;
 mod welcome;
 pub mod world;
 

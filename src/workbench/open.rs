@@ -15,6 +15,7 @@ use crate::session::timeline::{Timeline, VERSIONS};
 use crate::session::{SessionFile, recovery, runs};
 
 use super::recorder::{about, prepared_for};
+use super::watch::is_training;
 use super::world::{Kept, Mailbox, Place};
 
 /// Rows of the probe.
@@ -81,10 +82,12 @@ fn read(
 }
 
 /// Runs of a session, of those beside it, and of the folder that the command line names.
-pub fn list_runs(file: &SessionFile, out: Option<&Path>) -> Vec<runs::RunEntry> {
+pub fn list_runs(file: &SessionFile, out: Option<&Path>) -> Message {
     let mut folders: Vec<PathBuf> = out.map(Path::to_owned).into_iter().collect();
     folders.extend(runs::folders(file));
-    runs::list(&folders)
+    let entries = runs::list(&folders);
+    let trainings = entries.iter().map(|entry| &entry.path).filter(|path| is_training(path)).cloned().collect();
+    Message::Runs { entries, trainings }
 }
 
 /// Reads a run, with its data where that can still be read.

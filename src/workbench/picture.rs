@@ -3,6 +3,7 @@
 //! It works on a copy of the session. Times and speeds on the screen are those of this machine; everything else is the
 //! same every time. Messages that come and go are left out, as is the welcome of the first start.
 
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,10 +13,12 @@ use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use crate::app::effect::Wanted;
 use crate::app::keymap::{Chord, ChordError, Keymap};
 use crate::app::message::Message;
 use crate::app::state::{DataState, Look, ModelState};
 use crate::engine::Backend;
+use crate::session::{SessionFile, runs};
 use crate::ui;
 use crate::ui::picture::{PictureColors, svg};
 use crate::ui::theme::Theme;
@@ -24,7 +27,7 @@ use super::bench::log::State;
 use super::bench::{BenchError, Scratch};
 use super::stage::{Bench, now};
 use super::world::{Incoming, Place};
-use super::{Config, WorkbenchError};
+use super::{Config, WorkbenchError, watch};
 
 /// How long a wait may take: a model may have to be fetched.
 const PATIENCE: Duration = Duration::from_secs(1800);
@@ -32,6 +35,9 @@ const PATIENCE: Duration = Duration::from_secs(1800);
 const LOOK: Duration = Duration::from_millis(2);
 /// Nothing to do for so long is the end of it.
 const CALM: Duration = Duration::from_millis(100);
+
+/// What names the session's newest training.
+pub const NEWEST: &str = "newest";
 
 /// Why there is no picture.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +65,14 @@ pub enum PictureError {
     Theme {
         /// As it was typed.
         name: String,
+    },
+    /// A training that cannot be shown.
+    #[error("--training {name}: {reason}")]
+    Training {
+        /// As it was typed.
+        name: String,
+        /// Why not.
+        reason: String,
     },
     /// There is no model.
     #[error("the model cannot be loaded: {0}")]
@@ -98,6 +112,8 @@ pub struct Options {
     pub theme: String,
     /// Letters only?
     pub ascii: bool,
+    /// A training to show in view 4 before any key: its folder, or [`NEWEST`].
+    pub training: Option<String>,
 }
 
 /// Reads keys as `tab ctrl-r "typed text" wait wait:100`.
@@ -146,6 +162,9 @@ pub fn take(options: &Options, backend: Box<dyn Backend>, goes_on: &dyn Fn() -> 
     let mut sitter = Sitter { bench, incoming, goes_on };
     let (width, height) = options.size;
     sitter.take(Message::Resize { width, height });
+    if let Some(name) = &options.training {
+        sitter.show(&options.session, name)?;
+    }
     for step in &options.keys {
         sitter.step(step)?;
     }
@@ -186,6 +205,23 @@ impl Sitter<'_> {
         if let Some(session) = &mut self.bench.app.session {
             session.touched = false;
         }
+    }
+
+    /// Shows a training in view 4. The copy of the session has no runs: they are the session's own, and are only read.
+    fn show(&mut self, session: &str, name: &str) -> Result<(), PictureError> {
+        let wrong = |reason: String| PictureError::Training { name: name.to_owned(), reason };
+        let folder = if name == NEWEST {
+            let file = SessionFile::find(session).map_err(BenchError::from)?;
+            let all = runs::list(&[file.runs().to_owned()]).into_iter().map(|entry| entry.path);
+            all.into_iter().find(|path| watch::is_training(path)).ok_or_else(|| wrong("there is none".to_owned()))?
+        } else {
+            PathBuf::from(name)
+        };
+        let watched = watch::read(&folder).map(Box::new).map_err(wrong)?;
+        // What is opened anew shows nothing of before.
+        self.wait("the session", |bench| bench.app.prepared().is_some())?;
+        self.take(Message::TrainingRead { path: folder, wanted: Wanted::Shown, watched: Ok(watched) });
+        Ok(())
     }
 
     fn step(&mut self, step: &Step) -> Result<(), PictureError> {

@@ -8,14 +8,17 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::app::effect::Begin;
+use crate::app::effect::{Begin, BeginTraining};
 use crate::app::message::Message;
 use crate::app::run::{About, Run};
-use crate::engine::{Answer, Cancel, EngineError, Stats};
+use crate::engine::{Answer, Cancel, EngineError, Stats, Trained};
 use crate::session::folder::{Manifest, Status};
 use crate::session::prepare::Prepared;
 use crate::session::run::{Recording, RunError, Task};
+use crate::session::training::Training;
+use crate::train::Update;
 
+use super::watch;
 use super::world::Mailbox;
 
 /// Time between two messages of how far the prompts are.
@@ -27,6 +30,10 @@ enum Order {
     Work,
     Record(Vec<Answer>),
     End(Result<Stats, EngineError>),
+    BeginTraining(Box<BeginTraining>),
+    TrainingWork,
+    RecordTraining(Box<Update>),
+    EndTraining(Result<Trained, EngineError>),
     Later(Box<dyn FnOnce() + Send>),
 }
 
@@ -34,14 +41,16 @@ enum Order {
 pub struct Recorder {
     orders: Option<Sender<Order>>,
     thread: Option<JoinHandle<()>>,
+    mailbox: Mailbox,
 }
 
 impl Recorder {
     /// Starts the thread.
     pub fn start(mailbox: Mailbox) -> std::io::Result<Self> {
         let (orders, queue) = mpsc::channel();
-        let thread = std::thread::Builder::new().name("recorder".to_owned()).spawn(move || keep(&queue, &mailbox))?;
-        Ok(Self { orders: Some(orders), thread: Some(thread) })
+        let told = mailbox.clone();
+        let thread = std::thread::Builder::new().name("recorder".to_owned()).spawn(move || keep(&queue, &told))?;
+        Ok(Self { orders: Some(orders), thread: Some(thread), mailbox })
     }
 
     fn tell(&self, order: Order) {
@@ -64,6 +73,27 @@ impl Recorder {
     /// Keeps answers.
     pub fn record(&self, answers: Vec<Answer>) {
         self.tell(Order::Record(answers));
+    }
+
+    /// Begins a training.
+    pub fn begin_training(&self, begin: Box<BeginTraining>) {
+        self.tell(Order::BeginTraining(begin));
+    }
+
+    /// Asks for the training's work.
+    pub fn training_work(&self) {
+        self.tell(Order::TrainingWork);
+    }
+
+    /// Keeps what the training tells.
+    pub fn record_training(&self, update: Box<Update>) {
+        self.mailbox.begin();
+        self.tell(Order::RecordTraining(update));
+    }
+
+    /// Ends the training.
+    pub fn end_training(&self, end: Result<Trained, EngineError>) {
+        self.tell(Order::EndTraining(end));
     }
 
     /// Does something else that is to be done in order, and before the program ends.
@@ -89,6 +119,8 @@ impl Drop for Recorder {
 
 fn keep(queue: &Receiver<Order>, mailbox: &Mailbox) {
     let mut recording: Option<Recording> = None;
+    let mut training: Option<Training> = None;
+    let mut broken: Option<EngineError> = None;
     while let Ok(order) = queue.recv() {
         match order {
             Order::Begin(begin, stop) => match start(*begin, &stop, mailbox) {
@@ -113,6 +145,39 @@ fn keep(queue: &Receiver<Order>, mailbox: &Mailbox) {
                     Err(error) => mailbox.send(Message::RecordFailed(error.to_string())),
                 }
             }
+            Order::BeginTraining(begin) => {
+                let begun = watch::begin(*begin);
+                broken = None;
+                let told = begun.map(|(begun, watched)| {
+                    training = Some(begun);
+                    Box::new(watched)
+                });
+                mailbox.send(Message::TrainingBegun(told));
+            }
+            Order::TrainingWork => {
+                if let Some(training) = &training {
+                    mailbox.send(Message::TrainingWork(Box::new(training.work())));
+                }
+            }
+            Order::RecordTraining(update) => {
+                // Behind what could not be kept nothing is kept any more.
+                if let Some(training) = training.as_mut().filter(|_| broken.is_none()) {
+                    match watch::record(training, &update) {
+                        Ok(line) => line.into_iter().for_each(|line| mailbox.send(Message::TrainingKept(line))),
+                        Err(error) => {
+                            broken = Some(error);
+                            mailbox.send(Message::TrainingFailed);
+                        }
+                    }
+                }
+                mailbox.done();
+            }
+            Order::EndTraining(end) => {
+                if let Some(training) = training.take() {
+                    // The engine may have ended well before it knew.
+                    mailbox.send(watch::end(training, broken.take().map_or(end, Err)));
+                }
+            }
             Order::Later(work) => work(),
             Order::End(end) => {
                 if let Some(recording) = recording.take() {
@@ -124,6 +189,10 @@ fn keep(queue: &Receiver<Order>, mailbox: &Mailbox) {
     // The program ends: what is answered is kept.
     if let Some(recording) = recording {
         recording.stop(&EngineError::Cancelled);
+    }
+    // By now the engine has ended and written its checkpoint.
+    if let Some(training) = training {
+        training.stop(&EngineError::Cancelled);
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::app::effect::{Effect, Saving};
+use crate::app::effect::{Effect, Saving, Steer};
 use crate::app::jobs::Ticket;
 use crate::app::message::{Message, SaveError};
 use crate::app::sheet::Problem;
@@ -22,10 +22,11 @@ use crate::prompt::most_similar;
 use crate::session::overlay::Overlay;
 use crate::session::timeline::{Timeline, Version};
 use crate::session::{Override, SessionFile, recovery, runs};
+use crate::train::Control;
 
 use super::recorder::Recorder;
 use super::scribe::{self, Chosen};
-use super::{open, welcome};
+use super::{open, watch, welcome};
 
 /// Rows that a list of similar ones begins with.
 const MOST_SIMILAR: usize = 50;
@@ -51,6 +52,16 @@ pub struct Mailbox {
 }
 
 impl Mailbox {
+    /// Something will still be said.
+    pub fn begin(&self) {
+        self.pending.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// It was said.
+    pub fn done(&self) {
+        self.pending.fetch_sub(1, Ordering::SeqCst);
+    }
+
     /// Leaves a message. When the program ends nobody reads it any more, and nobody needs to.
     pub fn send(&self, message: Message) {
         let _ = self.sender.send(match self.opening {
@@ -104,6 +115,8 @@ pub struct World {
     kept: Arc<Mutex<Kept>>,
     opening: (u64, Cancel),
     beginning: Cancel,
+    /// How the training in the engine is steered.
+    control: Option<Control>,
     place: Place,
 }
 
@@ -129,6 +142,7 @@ impl World {
             kept: Arc::default(),
             opening: (0, Cancel::default()),
             beginning: Cancel::default(),
+            control: None,
             place,
         };
         Ok((world, receiver))
@@ -174,20 +188,42 @@ impl World {
         );
     }
 
-    /// Changes what is kept beside the session, one change after another; failures alone are told.
-    fn keep(&self, change: impl FnOnce(&mut Kept, &Mailbox) -> Result<(), String> + Send + 'static) {
-        let (kept, mailbox) = (Arc::clone(&self.kept), self.mailbox.clone());
-        mailbox.pending.fetch_add(1, Ordering::SeqCst);
+    /// Does work on the recorder's thread, behind what it was told before.
+    fn in_turn(&self, work: impl FnOnce(&Mailbox) + Send + 'static) {
+        let mailbox = self.mailbox.clone();
+        mailbox.begin();
         self.recorder.later(move || {
-            let changed = change(&mut kept.lock().unwrap_or_else(PoisonError::into_inner), &mailbox);
-            if let Err(error) = changed {
-                mailbox.send(Message::Said(Tone::Bad, error));
-            }
-            mailbox.pending.fetch_sub(1, Ordering::SeqCst);
+            work(&mailbox);
+            mailbox.done();
         });
     }
 
+    /// Changes what is kept beside the session, one change after another; failures alone are told.
+    fn keep(&self, change: impl FnOnce(&mut Kept, &Mailbox) -> Result<(), String> + Send + 'static) {
+        let kept = Arc::clone(&self.kept);
+        self.in_turn(move |mailbox| {
+            let changed = change(&mut kept.lock().unwrap_or_else(PoisonError::into_inner), mailbox);
+            if let Err(error) = changed {
+                mailbox.send(Message::Said(Tone::Bad, error));
+            }
+        });
+    }
+
+    /// Passes a wish on to the training that goes on.
+    fn steer(&self, wish: Steer) {
+        let Some(control) = &self.control else { return };
+        match wish {
+            Steer::Pause(paused) => control.pause(paused),
+            Steer::Stop => control.stop(),
+            Steer::Evaluate => control.evaluate(),
+            Steer::LearningRate(rate) => control.set_learning_rate(rate),
+        }
+    }
+
     fn submit(&mut self, ticket: Ticket, work: Work) {
+        if let Work::Train(request) = &work {
+            self.control = Some(request.control.clone());
+        }
         match self.engine.submit(work) {
             Ok((job, cancel)) => {
                 self.tickets.insert(job, ticket);
@@ -238,6 +274,14 @@ impl World {
             Effect::RunWork => self.recorder.work(),
             Effect::Record(answers) => self.recorder.record(answers),
             Effect::EndRun(end) => self.recorder.end(end),
+            Effect::BeginTraining(begin) => self.recorder.begin_training(begin),
+            Effect::TrainingWork => self.recorder.training_work(),
+            Effect::RecordTraining(update) => self.recorder.record_training(update),
+            Effect::EndTraining(end) => {
+                self.control = None;
+                self.recorder.end_training(end);
+            }
+            Effect::Steer(wish) => self.steer(wish),
             Effect::Sift(request) => {
                 let revision = request.revision;
                 self.behind(
@@ -274,10 +318,7 @@ impl World {
         match effect {
             Effect::ListRuns(file) => {
                 let out = self.place.out.clone();
-                self.behind(
-                    |error| Message::Said(Tone::Bad, error),
-                    move |_| Message::Runs(open::list_runs(&file, out.as_deref())),
-                );
+                self.behind(|error| Message::Said(Tone::Bad, error), move |_| open::list_runs(&file, out.as_deref()));
             }
             Effect::LoadRun { path, near, beside } => {
                 let failed = path.clone();
@@ -289,6 +330,21 @@ impl World {
                     },
                 );
             }
+            Effect::ReadTraining { path, wanted } => {
+                let failed = path.clone();
+                self.behind(
+                    move |error| Message::TrainingRead { path: failed, wanted, watched: Err(error) },
+                    move |_| {
+                        let watched = watch::read(&path).map(Box::new);
+                        Message::TrainingRead { path, wanted, watched }
+                    },
+                );
+            }
+            // In its turn: what was evaluated last is written by then.
+            Effect::LoadEvaluation { path, near } => self.in_turn(move |mailbox| {
+                let run = watch::evaluation(&path, near.as_ref()).map(Box::new);
+                mailbox.send(Message::RunLoaded { path, run, beside: false });
+            }),
             Effect::RenameRun(path, name) => self.tell(move |mailbox| {
                 let renamed = runs::rename(&path, &name).map_err(|error| error.to_string());
                 mailbox.send(Message::RunsChanged);
@@ -357,6 +413,13 @@ impl World {
         behind(mailbox, Message::OpenFailed, move |mailbox| open::open(&name, &place, &stop, &kept, mailbox));
         // The command line's overrides are of the session that it names.
         self.place.overrides.clear();
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // The engine's thread ends with its job, and one that waits for a word would never end.
+        self.jobs.values().for_each(Cancel::cancel);
     }
 }
 

@@ -12,3 +12,4 @@ mod resume;
 mod sessions;
 mod terminal;
 mod train;
+mod trainings;

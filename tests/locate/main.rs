@@ -207,9 +207,17 @@ fn repositories_of_other_forms() {
     let gguf = [("b.Q8_0.gguf", &b"GGUF b"[..]), ("a.Q4_0.gguf", b"GGUF a"), ("config.json", b"{}")];
     hub.put("me/gguf", Repository { files: files(&gguf), ..Repository::default() });
     hub.put(
+        "me/flax",
+        Repository {
+            files: files(&[("config.json", b"{}"), ("tokenizer.json", b"{}"), ("flax_model.msgpack", b"x")]),
+            ..Repository::default()
+        },
+    );
+    // As DeBERTa-v3 lies on the hub.
+    hub.put(
         "me/torch",
         Repository {
-            files: files(&[("config.json", b"{}"), ("tokenizer.json", b"{}"), ("pytorch_model.bin", b"x")]),
+            files: files(&[("config.json", b"{}"), ("spm.model", b"s"), ("pytorch_model.bin", b"x")]),
             ..Repository::default()
         },
     );
@@ -226,7 +234,12 @@ fn repositories_of_other_forms() {
     assert_eq!(std::fs::read(found.files.path()).unwrap(), b"GGUF b");
     assert_eq!(locator.cached()[0].id, "me/gguf:b.Q8_0.gguf");
     assert!(get(&Locator { offline: true, ..locator.clone() }, "me/gguf:b.Q8_0.gguf").is_ok());
-    assert_eq!(fails(&locator, "me/torch"), "me/torch cannot be used: it has no model.safetensors");
+    assert_eq!(fails(&locator, "me/flax"), "me/flax cannot be used: it has no model.safetensors");
+    let found = get(&locator, "me/torch").unwrap();
+    for file in ["config.json", "spm.model", "pytorch_model.bin"] {
+        assert!(found.files.path().join(file).exists(), "{file}");
+    }
+    assert!(get(&Locator { offline: true, ..locator.clone() }, "me/torch").is_ok());
     assert_eq!(fails(&locator, "me/bare"), "me/bare cannot be used: it has no tokenizer.json");
 }
 

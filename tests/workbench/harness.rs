@@ -21,7 +21,9 @@ use shotglass::app::window::Window;
 use shotglass::app::{App, Pane};
 use shotglass::engine::fake::{Fake, Rule, Script};
 use shotglass::engine::worker::Job;
-use shotglass::engine::{Backend, EngineError, GenerateRequest, ModelInfo, Outcome, ScoreRequest, Stats};
+use shotglass::engine::{
+    Backend, EngineError, GenerateRequest, ModelInfo, Outcome, ScoreRequest, Stats, TrainRequest, Trained,
+};
 use shotglass::model::ModelSpec;
 use shotglass::model::tokenizer::Tokenizer;
 use shotglass::ui;
@@ -184,6 +186,8 @@ struct Held {
     at: Option<(usize, usize)>,
     /// Loading stops.
     loading: bool,
+    /// Training stops before the step behind this one.
+    training: Option<usize>,
     /// A job waits now.
     waiting: bool,
     /// Every job of prompts: purpose of the request, rows asked for and still open.
@@ -201,10 +205,15 @@ impl Gate {
         self.0.0.lock().unwrap().loading = true;
     }
 
+    /// A training stops once so many steps are done, until [`Gate::open`].
+    pub fn hold_training(&self, step: usize) {
+        self.0.0.lock().unwrap().training = Some(step);
+    }
+
     /// Everything goes on.
     pub fn open(&self) {
         let mut held = self.0.0.lock().unwrap();
-        (held.at, held.loading, held.waiting) = (None, false, false);
+        (held.at, held.loading, held.training, held.waiting) = (None, false, None, false);
         self.0.1.notify_all();
     }
 
@@ -294,6 +303,11 @@ impl Backend for Engine {
         self.gate.wait(job, |held| held.at.is_some());
         let ended = self.fake.generate(job, &GenerateRequest { done: rest, ..request.clone() })?;
         Ok(Stats { rows: begun.rows + ended.rows, ..ended })
+    }
+
+    fn train(&mut self, job: &Job, request: &TrainRequest) -> Result<Trained, EngineError> {
+        let gate = self.gate.clone();
+        self.fake.train_with(job, request, &mut |done| gate.wait(job, |held| held.training == Some(done)))
     }
 
     fn next(&mut self, job: &Job, prompt: &str, top: usize) -> Result<Outcome, EngineError> {
@@ -441,10 +455,15 @@ impl Desk {
     /// Whether nothing more comes by itself.
     fn is_still(&self) -> bool {
         let app = self.app();
-        let engine = app.jobs.running().is_none() && !app.recording && app.evaluate.preparing.is_none();
+        let idle = !app.recording && app.evaluate.preparing.is_none() && !app.train.live && !app.train.beginning;
+        let engine = app.jobs.running().is_none() && idle;
+        // So does a training that has said that it waits, until it is told otherwise.
+        let paused = app.train.shown.as_ref().is_some_and(|shown| shown.paused) && app.train.pausing;
+        let paused = paused && app.train.live && !app.train.stopping;
         // A job that was asked to stop does not stand still, even if it has not noticed yet.
         let held = self.gate.is_holding() && app.jobs.running().is_none_or(|job| !job.cancelled);
-        (engine || held) && !self.bench.world.is_busy()
+        let paused = paused && app.jobs.running().is_none_or(|job| !job.cancelled);
+        (engine || held || paused) && !self.bench.world.is_busy()
     }
 
     /// Takes everything that comes, until nothing does, and what is due within two seconds.
@@ -639,6 +658,8 @@ fn fixed(app: &App) -> App {
     let mut app = app.clone();
     (app.memory, app.speed, app.prompt.answer.rate) = (None, None, None);
     let mut folders: Vec<String> = app.runs.entries.iter().rev().map(|entry| base(&entry.path)).collect();
+    folders.extend(app.train.overlays.iter().map(|overlay| base(&overlay.path)));
+    folders.extend(app.train.shown.iter().map(|shown| base(&shown.path)));
     folders.extend(app.run.iter().map(|run| base(&run.about.path)));
     folders.extend(app.runs.marked.iter().map(|path| base(path)));
     let mut names: BTreeMap<String, String> = BTreeMap::new();
@@ -665,6 +686,16 @@ fn fixed(app: &App) -> App {
         entry.facts = entry.facts.clone().map_err(|error| fix(&error));
         entry.started = format!("2025-01-01T12:0{place}:00Z").parse().unwrap();
     }
+    if let Some(shown) = &mut app.train.shown {
+        (shown.name, shown.path) = (fix(&shown.name), fix_path(&shown.path));
+        shown.lines.iter_mut().for_each(|line| "12:00".clone_into(&mut line.time));
+    }
+    for overlay in &mut app.train.overlays {
+        let mut other = (**overlay).clone();
+        (other.name, other.path) = (fix(&other.name), fix_path(&other.path));
+        *overlay = Arc::new(other);
+    }
+    app.runs.trainings = app.runs.trainings.iter().map(|path| fix_path(path)).collect();
     app.runs.marked = app.runs.marked.as_deref().map(fix_path);
     if let Some(((from, to), _)) = &mut app.runs.compared {
         (*from, *to) = (fix_path(from), fix_path(to));

@@ -73,9 +73,10 @@ async fn an_idle_minute_has_no_turn_and_no_frame() {
     rest(&mut stage).await;
     assert_eq!(minute(&mut stage).await, (0, 0));
     // In every view, with a window open, in the middle of typing, after a run, with a message that has gone.
-    let macros: [&[&str]; 9] = [
+    let macros: [&[&str]; 10] = [
         &["2"],
         &["3"],
+        &["4"],
         &["6"],
         &["1", "?"],
         &["<esc>", ":"],

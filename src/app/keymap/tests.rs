@@ -3,8 +3,8 @@
 use super::*;
 use Action::*;
 
-/// What only the palette offers.
-const PALETTE_ONLY: [Action; 1] = [SaveAs];
+/// What only the palette offers; a training is begun by the key that runs a split elsewhere.
+const PALETTE_ONLY: [Action; 2] = [SaveAs, Train];
 
 fn chord(text: &str) -> Chord {
     text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
@@ -53,6 +53,8 @@ fn the_preset_shadows_global_keys_only_where_meant() {
         (Context::Template, "Enter", Edit),
         (Context::Row, "Enter", RunRow),
         (Context::Probe, "Enter", Flips),
+        // Right is the arrow alone there.
+        (Context::Train, "l", LearningRate),
         (Context::List, "^P", Up),
     ];
     assert_eq!(shadowed, meant.map(|(context, key, action)| (context, key.to_owned(), action)));
@@ -67,7 +69,7 @@ fn the_preset_leaves_text_to_be_typed() {
     let typing = |text| keymap.action(&[Context::Typing], chord(text));
     assert_eq!((typing("q"), typing("?"), typing("space")), (None, None, None));
     let everywhere = [Interrupt, Suspend, RunSplit, Save, Palette, Redraw, Help, NextPane, PreviousPane, Back];
-    for action in everywhere.into_iter().chain([ViewPrompt, ViewEvaluate, ViewRows, ViewRuns]) {
+    for action in everywhere.into_iter().chain([ViewPrompt, ViewEvaluate, ViewRows, ViewTrain, ViewRuns]) {
         assert!(!keymap.chords(Context::Typing, action).is_empty(), "{action:?}");
     }
 }
@@ -134,7 +136,7 @@ fn errors_name_place_and_remedy() {
     assert_eq!(
         error("\"x\" = \"quit\""),
         "keys.toml:1:1: unknown context `x`; expected one of global, typing, template, \
-        demos, row, probe, report, matrix, rows, detail, runs, compare, list"
+        demos, row, probe, report, matrix, rows, detail, train, runs, compare, list"
     );
     assert_eq!(error("global = 3"), "keys.toml:1:10: `global` must be a table of keys, as [global]");
     assert_eq!(

@@ -24,18 +24,20 @@ impl App {
         let probe = self.prompt.sheet.as_ref().is_some_and(|sheet| {
             sheet.edit == self.prompt.edit && !sheet.without_chat && self.prompt.problem.is_none()
         });
-        let recording = self.recording;
+        let (recording, training) = (self.recording, self.train.live);
         let ready = |purpose| match purpose {
             Purpose::Load => true,
             Purpose::Next | Purpose::Row | Purpose::Stream => model && sheet,
             Purpose::ProbeHead | Purpose::ProbeRest => model && probe,
             Purpose::Run => model && recording,
+            Purpose::Train => training,
         };
         fx.extend(self.jobs.preempt(ready).map(Effect::Cancel));
         let Some(job) = self.jobs.next(ready, self.now) else { return };
         match self.work(job.purpose) {
             Some(work) => fx.push(Effect::Submit { ticket: job.ticket, work: Box::new(work) }),
-            // The run's prompts come from where it is kept.
+            // The run's prompts come from where it is kept, and so do the texts of a training.
+            None if job.purpose == Purpose::Train => fx.push(Effect::TrainingWork),
             None if job.purpose == Purpose::Run => fx.push(Effect::RunWork),
             None => {
                 self.jobs.end(job.ticket);
@@ -69,7 +71,7 @@ impl App {
         };
         let row = self.row();
         match purpose {
-            Purpose::Load | Purpose::Run => None,
+            Purpose::Load | Purpose::Run | Purpose::Train => None,
             Purpose::Next => Some(Work::Next { prompt: sheet.text.clone(), top: NEXT_TOKENS }),
             Purpose::Row => {
                 let work = score(vec![sheet.text.clone()], row.into_iter().collect());
@@ -127,6 +129,9 @@ impl App {
     pub(super) fn engine(&mut self, ticket: Ticket, event: Event, fx: &mut Effects) {
         let Some(job) = self.jobs.of(ticket) else { return };
         match event {
+            Event::Loading { stage, done, total, .. } if job.purpose == Purpose::Train => {
+                self.training_stage((stage, done, total));
+            }
             Event::Loading { stage, done, total, .. } => self.model = ModelState::Loading { stage, done, total },
             Event::Ready { model, .. } => {
                 self.model = ModelState::Ready(model);
@@ -150,8 +155,7 @@ impl App {
                     self.note(note);
                 }
             }
-            // No view asks for a training yet.
-            Event::Training { .. } => {}
+            Event::Training { update, .. } => self.training_tells(update, fx),
             Event::Finished { outcome, .. } => {
                 self.jobs.end(ticket);
                 self.finished(job, outcome, fx);
@@ -202,6 +206,7 @@ impl App {
         }
         match (job.purpose, outcome) {
             (Purpose::Run, Outcome::Answered(stats)) => self.end_run(Ok(stats), fx),
+            (Purpose::Train, Outcome::Trained(trained)) => self.end_training(Ok(trained), fx),
             (Purpose::Stream, _) => self.prompt.answer.complete = true,
             (Purpose::ProbeHead | Purpose::ProbeRest, _) if !job.cancelled => {
                 if self.prompt.probe.is_complete() {
@@ -224,6 +229,7 @@ impl App {
         match job.purpose {
             // A run that gave way goes on by itself.
             Purpose::Run if !self.jobs.wants(Purpose::Run) => self.end_run(Err(EngineError::Cancelled), fx),
+            Purpose::Train => self.end_training(Err(EngineError::Cancelled), fx),
             Purpose::Load if !self.jobs.wants(Purpose::Load) => {
                 self.evaluate.waiting = None;
                 self.model = ModelState::Failed("loading was cancelled; r loads it again".to_owned());
@@ -236,6 +242,7 @@ impl App {
         let text = error.to_string();
         match job.purpose {
             Purpose::Run => self.end_run(Err(error.clone()), fx),
+            Purpose::Train => self.end_training(Err(error.clone()), fx),
             Purpose::Load => {
                 self.evaluate.waiting = None;
                 self.complain(format!("the model cannot be loaded: {text}"));

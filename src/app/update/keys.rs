@@ -94,6 +94,7 @@ impl App {
                 Pane::Probe => self.act_in_probe(action, fx),
                 Pane::Report | Pane::Matrix => self.act_in_matrix(action, fx),
                 Pane::Rows | Pane::Detail => self.act_in_rows(action, fx),
+                Pane::Loss | Pane::Metrics | Pane::Events => self.act_in_training(action, fx),
                 Pane::Runs | Pane::Compare => self.act_in_runs(action, fx),
             }
         }
@@ -105,6 +106,7 @@ impl App {
             Action::ViewPrompt => self.show(View::Prompt),
             Action::ViewEvaluate => self.show(View::Evaluate),
             Action::ViewRows => self.show(View::Rows),
+            Action::ViewTrain => self.show(View::Train),
             Action::ViewRuns => {
                 self.show(View::Runs);
                 self.list_runs(fx);
@@ -122,7 +124,10 @@ impl App {
             Action::Suspend => fx.push(Effect::Suspend),
             Action::Redraw => fx.push(Effect::Redraw),
             Action::Save => self.save(false, fx),
+            // The key that runs a split in the other views trains in this one.
+            Action::RunSplit if self.view == View::Train => self.begin_training(None, fx),
             Action::RunSplit => self.run_split(fx),
+            Action::Train => self.begin_training(None, fx),
             Action::Help if !matches!(self.windows.last(), Some(Window::Help { .. })) => {
                 self.open_window(Window::Help { scroll: 0 });
             }
@@ -163,6 +168,13 @@ impl App {
                 self.act_in_demos(action, fx);
             }
             Action::Refresh => self.list_runs(fx),
+            Action::Pause
+            | Action::Stop
+            | Action::Abort
+            | Action::LearningRate
+            | Action::Evaluate
+            | Action::Matrix
+            | Action::Overlay => self.steer_training(action, fx),
             _ => return false,
         }
         true
@@ -209,6 +221,9 @@ impl App {
         if std::mem::take(&mut self.prompt.typing) && self.view == View::Prompt {
             return;
         }
+        if self.view == View::Train && self.train.cursor.take().is_some() {
+            return;
+        }
         if self.view == View::Rows && self.pane() == Pane::Detail {
             self.focus.insert(View::Rows, Pane::Rows);
             return;
@@ -223,7 +238,8 @@ impl App {
             self.row_changed();
             return;
         }
-        if self.toasts.clear() {
+        // A training is not ended in passing.
+        if self.toasts.clear() || self.jobs.is_training() {
             return;
         }
         self.cancel_job(fx);
@@ -243,6 +259,11 @@ impl App {
     fn cancel_job(&mut self, fx: &mut Effects) -> bool {
         if self.opening.is_some() {
             fx.push(Effect::StopOpening);
+            return true;
+        }
+        // One that waits for the engine too, but not before what it waits for.
+        if self.jobs.is_training() || (self.train.live && self.jobs.running().is_none()) {
+            self.ask_about_training();
             return true;
         }
         if self.evaluate.preparing.is_some() {

@@ -10,6 +10,7 @@ mod run;
 mod runs;
 mod session;
 mod timeline;
+mod training;
 mod typing;
 mod windows;
 
@@ -30,6 +31,8 @@ const QUIET: Duration = Duration::from_millis(150);
 const RECOVERY: Duration = Duration::from_secs(1);
 /// Time between two listings of the rows of a run that goes on.
 const SIFT: Duration = Duration::from_millis(250);
+/// Time between two looks at the files of a training that another process is at.
+const WATCH: Duration = Duration::from_secs(1);
 /// Time in which a second Ctrl-C ends the program.
 const TWICE: Duration = Duration::from_secs(2);
 
@@ -66,10 +69,18 @@ impl App {
             Message::Recorded { rows, tally, rate } => self.recorded(rows, tally, rate),
             Message::RecordFailed(error) => self.record_failed(error, fx),
             Message::RunEnded(end) => self.run_ended(end, fx),
+            Message::TrainingBegun(begun) => self.training_begun(begun.map(|begun| *begun), fx),
+            Message::TrainingWork(work) => self.training_work(work, fx),
+            Message::TrainingKept(line) => self.training_kept(line),
+            Message::TrainingFailed => self.training_failed(fx),
+            Message::TrainingEnded { end, line } => self.training_ended(end, line, fx),
+            Message::TrainingRead { path, wanted, watched } => {
+                self.training_read(&path, wanted, watched.map(|watched| *watched));
+            }
             Message::Sifted { revision, listed } => self.sifted(revision, listed, fx),
             Message::Detail { run, row, prompt } => self.detail_rendered(&run, row, prompt),
             Message::Versioned { edit, version } => self.versioned(edit, *version, fx),
-            Message::Runs(entries) => self.runs_listed(entries),
+            Message::Runs { entries, trainings } => self.runs_listed(entries, trainings),
             Message::RunsChanged => self.list_runs(fx),
             Message::RunDeleted(path) => self.run_deleted(&path, fx),
             Message::RunLoaded { path, run, beside } => self.run_loaded(&path, run.map(|run| *run), beside, fx),
@@ -95,6 +106,7 @@ impl App {
         self.ask_sift(fx);
         self.ask_detail(fx);
         self.ask_compare(fx);
+        self.watch_training();
         self.ask_engine(fx);
     }
 
@@ -107,6 +119,9 @@ impl App {
         }
         if due(&mut self.timers.recovery) {
             self.keep_recovery(fx);
+        }
+        if due(&mut self.timers.train) {
+            self.look_at_training_again(fx);
         }
         // Listing rows looks at this timer itself.
         due(&mut self.timers.sift);

@@ -73,6 +73,7 @@ impl App {
                 View::Prompt => Action::ViewPrompt,
                 View::Evaluate => Action::ViewEvaluate,
                 View::Rows => Action::ViewRows,
+                View::Train => Action::ViewTrain,
                 View::Runs => Action::ViewRuns,
             };
             return self.act(action, false, fx);
@@ -130,6 +131,7 @@ impl App {
                     }
                 }
             }
+            (Pane::Loss, _) => self.click_loss(x),
             (Pane::Runs, Some(line)) if line > 0 => {
                 let place = self.runs.offset + line - 1;
                 if place < self.runs.entries.len() {

@@ -72,6 +72,7 @@ impl App {
         self.jobs.want(Purpose::Row);
         self.jobs.want(Purpose::Stream);
         match self.model {
+            _ if self.jobs.is_training() => self.note("a training goes on: the answer waits for its end"),
             ModelState::Ready(_) => {}
             // Trying again is what the key is for.
             ModelState::Failed(_) => self.load_model(),

@@ -39,6 +39,9 @@ impl App {
         if self.recording || self.evaluate.preparing.is_some() {
             return self.note("a run is going on: Ctrl-C stops it");
         }
+        if self.is_training() {
+            return self.note("a training goes on: a run can begin once it is over (view 4)");
+        }
         if let Some(problem) = &self.prompt.problem {
             return self.complain(problem.message.clone());
         }

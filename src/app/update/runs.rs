@@ -1,6 +1,7 @@
 //! All runs: listed, read, compared, named, deleted, written out.
 
-use std::path::Path;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Effects, moved};
@@ -24,11 +25,11 @@ impl App {
     }
 
     /// Runs were found.
-    pub(super) fn runs_listed(&mut self, entries: Vec<RunEntry>) {
+    pub(super) fn runs_listed(&mut self, entries: Vec<RunEntry>, trainings: HashSet<PathBuf>) {
         let current = self.run_entry().map(|entry| entry.path.clone());
         let sought = self.runs.sought.take();
         self.runs.loading = false;
-        self.runs.entries = entries;
+        (self.runs.entries, self.runs.trainings) = (entries, trainings);
         let find = |path: &Path| self.runs.entries.iter().position(|entry| entry.path == path);
         let place = sought.as_deref().and_then(find).or_else(|| current.as_deref().and_then(find));
         if place.is_none() {
@@ -53,6 +54,7 @@ impl App {
         if self.run.as_ref().is_some_and(|run| run.about.path == path) && !self.recording {
             self.run = None;
         }
+        self.training_deleted(path);
         self.list_runs(fx);
     }
 
@@ -94,6 +96,10 @@ impl App {
                 self.ask(Purpose::Rename(entry.path), "Name of the run", &entry.name, hint);
             }
             Action::Delete => {
+                let trained = self.train.shown.as_ref().is_some_and(|shown| shown.path == entry.path);
+                if self.is_training() && trained {
+                    return self.note("this training goes on: stop it first (view 4)");
+                }
                 if self.recording && self.run.as_ref().is_some_and(|run| run.about.path == entry.path) {
                     return self.note("this run is going on: stop it first (Ctrl-C)");
                 }
@@ -119,6 +125,7 @@ impl App {
             }
             Action::Resume => match entry.facts {
                 Ok(facts) if facts.status == Status::Finished => self.note("this run is finished; Enter shows it"),
+                Ok(_) if self.runs.trainings.contains(&entry.path) => self.begin_training(Some(entry.path), fx),
                 Ok(_) => self.begin_run(Some(entry.path), fx),
                 Err(error) => self.complain(error),
             },
@@ -130,6 +137,9 @@ impl App {
     fn load_run(&mut self, entry: &RunEntry, beside: bool, fx: &mut Effects) {
         if let Err(error) = &entry.facts {
             return self.complain(error.clone());
+        }
+        if !beside && self.runs.trainings.contains(&entry.path) {
+            return self.show_training(&entry.path, fx);
         }
         if !beside && self.recording {
             if self.run.as_ref().is_some_and(|run| run.about.path == entry.path) {

@@ -7,6 +7,7 @@ use crate::app::message::{Opened, SaveError, SessionRead};
 use crate::app::probe::Probe;
 use crate::app::state::{App, DataState, ModelState, SessionState};
 use crate::app::toast::Tone;
+use crate::app::training::TrainState;
 use crate::app::views::{EvaluateState, PromptState, RowsState, RunsState};
 use crate::app::window::{self, Answer, Question, Window};
 use crate::session::home::SessionFile;
@@ -16,6 +17,9 @@ impl App {
     pub(super) fn open_session(&mut self, name: String, fx: &mut Effects) {
         if self.recording {
             return self.note("a run is going on: stop it first (Ctrl-C)");
+        }
+        if self.is_training() {
+            return self.note("a training goes on: stop it first (view 4)");
         }
         if self.session.as_ref().is_some_and(SessionState::is_dirty) {
             self.open_window(Window::Question(Question {
@@ -44,7 +48,7 @@ impl App {
         // What was not saved of the session before was asked about.
         self.forget_recovery(fx);
         self.data = DataState::Loading { done: 0, total: None };
-        fx.extend(self.jobs.cancel().map(Effect::Cancel));
+        fx.extend(self.jobs.cancel_all_but_training().map(Effect::Cancel));
         let same_model = self.session.as_ref().is_some_and(|old| old.now.model == session.model);
         let edit = self.prompt.edit + 1;
         self.prompt = PromptState { edit, since: edit, ..PromptState::default() };
@@ -54,6 +58,9 @@ impl App {
         self.evaluate = EvaluateState::default();
         self.rows = RowsState::default();
         self.runs = RunsState::default();
+        if !self.is_training() {
+            self.train = TrainState::default();
+        }
         self.run = None;
         self.marks.clear();
         self.session =
@@ -108,7 +115,7 @@ impl App {
         session.now.model.source = source;
         self.prompt_changed(fx);
         self.prompt.probe.accepted = None;
-        fx.extend(self.jobs.cancel().map(Effect::Cancel));
+        fx.extend(self.jobs.cancel_all_but_training().map(Effect::Cancel));
         self.load_model();
     }
 
@@ -201,7 +208,11 @@ impl App {
     pub(super) fn quit(&mut self, fx: &mut Effects) {
         self.windows.clear();
         if self.session.as_ref().is_some_and(SessionState::is_dirty) {
-            let run = if self.recording { " The run that is going on is kept and can be resumed." } else { "" };
+            let run = match (self.recording, self.is_training()) {
+                (true, _) => " The run that is going on is kept and can be resumed.",
+                (_, true) => " The training that is going on stops and keeps a checkpoint; it can go on from there.",
+                _ => "",
+            };
             self.open_window(Window::Question(Question {
                 title: "Save before leaving?".to_owned(),
                 text: format!("The session was changed.{run}"),
@@ -210,6 +221,14 @@ impl App {
                     ('d', "leave without saving", Answer::Quit),
                     ('c', "stay", Answer::No),
                 ],
+            }));
+            return;
+        }
+        if self.is_training() {
+            self.open_window(Window::Question(Question {
+                title: "Leave while a training goes on?".to_owned(),
+                text: "It stops and keeps a checkpoint; it can go on from there in view 6 (c).".to_owned(),
+                answers: vec![('c', "stay", Answer::No), ('y', "stop it and leave", Answer::Quit)],
             }));
             return;
         }
@@ -231,6 +250,7 @@ impl App {
         if let Some(ticket) = self.jobs.cancel() {
             fx.push(Effect::Cancel(ticket));
         }
+        // A training still writes its checkpoint: the recorder ends it once the engine has.
         if self.recording {
             fx.push(Effect::EndRun(Err(crate::engine::EngineError::Cancelled)));
         }

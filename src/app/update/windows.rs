@@ -6,7 +6,7 @@ use crossterm::event::{KeyCode, KeyModifiers};
 
 use super::{Effects, moved};
 use crate::app::action::Action;
-use crate::app::effect::Effect;
+use crate::app::effect::{Effect, Steer};
 use crate::app::jobs;
 use crate::app::keymap::Chord;
 use crate::app::state::{App, SessionState};
@@ -86,6 +86,8 @@ impl App {
                 self.evaluate.test_allowed = true;
                 self.run_split(fx);
             }
+            Answer::StopTraining => self.steer_training(Action::Stop, fx),
+            Answer::AbortTraining => self.abort_training(fx),
             Answer::No => self.after_save = None,
         }
     }
@@ -241,6 +243,10 @@ impl App {
             Purpose::Tag(row) => self.mark(row, fx, |mark| mark.tag = optional(&text)),
             Purpose::Note(row) => self.mark(row, fx, |mark| mark.note = optional(&text)),
             Purpose::Rename(path) => fx.push(Effect::RenameRun(path, text)),
+            Purpose::LearningRate => match text.parse::<f64>() {
+                Ok(rate) if rate > 0.0 && rate < 1.0 => self.steer(Steer::LearningRate(rate), fx),
+                _ => return wrong(self, "a number between 0 and 1, as 2e-5".to_owned()),
+            },
             Purpose::SaveAs if text.is_empty() => return wrong(self, "a name is needed".to_owned()),
             Purpose::SaveAs => self.save_as(text, fx),
         }
@@ -271,6 +277,7 @@ impl App {
                 }
             }
             Choice::Export(path, format) => fx.push(Effect::ExportRun(path, format)),
+            Choice::Overlay(path) => self.toggle_overlay(path, fx),
         }
     }
 

@@ -370,7 +370,7 @@ mod tests {
         for (changes, said) in [
             (serde_json::json!({ "hidden_act": "swish" }), "hidden_act"),
             (serde_json::json!({ "num_attention_heads": 3 }), "not a multiple"),
-            (serde_json::json!({ "hidden_size": 1 << 40 }), "not between"),
+            (serde_json::json!({ "hidden_size": 1u64 << 40 }), "not between"),
             (serde_json::json!({ "id2label": { "1": "a" } }), "count up"),
             (serde_json::json!({ "position_embedding_type": "relative_key" }), "relative_key"),
             (serde_json::json!({ "model_type": "deberta-v2", "conv_kernel_size": 3 }), "convolution"),

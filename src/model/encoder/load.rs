@@ -9,7 +9,8 @@ use super::layout::{Init, Parameter, Place, prefix};
 use crate::model::layers::seed;
 use crate::model::pickle::{PICKLE, PickleFile};
 use crate::model::safetensors::{INDEX, SINGLE, Shards};
-use crate::model::weights::{LoadError, said};
+use crate::model::tokenizer::Tokenizer;
+use crate::model::weights::{Description, LoadError, said};
 
 /// The weights of a folder.
 enum Tensors {
@@ -61,6 +62,50 @@ impl EncoderFiles {
         let words = format!("{}embeddings.word_embeddings.weight", prefix(config.family));
         let prefixed = tensors.shape(&words).is_some();
         Ok(Some(Self { folder: folder.to_owned(), config, tensors, prefixed }))
+    }
+
+    /// What the files are.
+    pub fn describe(&self) -> Result<Description, LoadError> {
+        let (kind, bytes, tensors) = match &self.tensors {
+            Tensors::Safetensors(shards) => {
+                let tensors: Vec<_> = shards.tensors().map(|(shape, dtype)| (shape, format!("{dtype:?}"))).collect();
+                ("safetensors", shards.bytes(), tensors)
+            }
+            Tensors::Pickle(file) => {
+                let tensors: Vec<_> = file.tensors().map(|(shape, number)| (shape, format!("{number:?}"))).collect();
+                ("PyTorch", file.bytes(), tensors)
+            }
+        };
+        let mut tensor_types = std::collections::BTreeMap::new();
+        let mut parameters = 0_u64;
+        for (shape, dtype) in tensors {
+            let elements = shape.iter().fold(1_u64, |product, dim| product.saturating_mul(*dim as u64));
+            parameters = parameters.saturating_add(elements);
+            *tensor_types.entry(dtype).or_insert(0) += 1;
+        }
+        let (_, list) = super::Layout::new(&self.config, self.config.labels.len().max(1));
+        let note = if self.config.labels.len() > 1 && self.has_head(&list) {
+            format!("tells apart {}", self.config.labels.join(", "))
+        } else {
+            "an encoder without a trained head: `shotglass train` fine-tunes it, as train.model".to_owned()
+        };
+        Ok(Description {
+            kind,
+            architecture: self.config.family.name(),
+            parameters,
+            tensor_types,
+            layers: self.config.layers,
+            hidden_size: self.config.hidden_size,
+            context: self.config.context,
+            vocabulary: self.config.vocab_size,
+            tokenizer: match Tokenizer::from_folder(&self.folder) {
+                Ok(tokenizer) => tokenizer.kind().to_owned(),
+                Err(error) => format!("none: {error}"),
+            },
+            chat_template: false,
+            bytes,
+            notes: vec![note],
+        })
     }
 
     /// Whether there is a trained classification head with so many outputs.

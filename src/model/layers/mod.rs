@@ -9,6 +9,8 @@ pub mod cpu;
 pub mod device;
 mod dropout;
 mod kernel;
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
 

@@ -16,10 +16,15 @@ use ureq::http::HeaderMap;
 use super::transfer::{Ask, Client, TransferError, pause};
 use super::{CachedModel, Fetching, LocateError, Located, Locator, ModelFiles};
 use crate::model::fingerprint;
+use crate::model::pickle::PICKLE;
 use crate::model::safetensors::{INDEX, SINGLE, shard_names};
 
-/// Files that a model needs beside its weights.
-const NEEDED: [&str; 2] = ["config.json", "tokenizer.json"];
+/// The file that a model needs beside its weights and a tokenizer.
+const NEEDED: &str = "config.json";
+/// Tokenizers, the one that is taken first where there are several. Encoders have the others.
+const TOKENIZERS: [&str; 3] = ["tokenizer.json", "spm.model", "vocab.txt"];
+/// Weights, the form that is taken first where there are several.
+const WEIGHTS: [&str; 3] = [INDEX, SINGLE, PICKLE];
 /// Files taken where there are any.
 const OPTIONAL: [&str; 3] = ["generation_config.json", "tokenizer_config.json", "chat_template.jinja"];
 
@@ -103,17 +108,20 @@ impl Locator {
             fetch.file(&info.sha, file, ask)?;
         } else {
             fetch.check(&there)?;
-            for file in NEEDED.into_iter().chain(OPTIONAL).filter(|file| there.contains(file)) {
+            let first = |files: [&'static str; 3]| files.into_iter().find(|file| there.contains(file));
+            let beside = [NEEDED].into_iter().chain(first(TOKENIZERS)).chain(OPTIONAL);
+            for file in beside.filter(|file| there.contains(file)) {
                 fetch.file(&info.sha, file, ask)?;
             }
-            if there.contains(INDEX) {
+            let weights = first(WEIGHTS).unwrap_or(SINGLE);
+            if weights == INDEX {
                 let index = fetch.file(&info.sha, INDEX, ask)?;
                 let shards = shard_names(&index).map_err(|error| fetch.strange(&error.to_string()))?;
                 for shard in &shards {
                     fetch.file(&info.sha, shard, ask)?;
                 }
             } else {
-                fetch.file(&info.sha, SINGLE, ask)?;
+                fetch.file(&info.sha, weights, ask)?;
             }
         }
         let cache = Cache::new(self.hub_cache.clone()).repo(repo(model));
@@ -182,13 +190,15 @@ impl Fetch<'_> {
     /// Refuses repositories that have no model in a form that is read here, before anything large is fetched.
     fn check(&self, there: &BTreeSet<&str>) -> Result<(), LocateError> {
         let id = self.model.id.clone();
-        let weights = there.contains(SINGLE) || there.contains(INDEX);
-        match NEEDED.into_iter().find(|file| !there.contains(file)) {
-            _ if !weights && !gguf(there).is_empty() => Err(LocateError::OnlyGguf { id, files: gguf(there) }),
-            Some(missing) => Err(LocateError::LacksFile { id, file: missing }),
-            None if !weights => Err(LocateError::LacksFile { id, file: SINGLE }),
-            None => Ok(()),
-        }
+        let any = |files: [&str; 3]| files.iter().any(|file| there.contains(file));
+        let file = match (any(WEIGHTS), there.contains(NEEDED), any(TOKENIZERS)) {
+            (false, ..) if !gguf(there).is_empty() => return Err(LocateError::OnlyGguf { id, files: gguf(there) }),
+            (_, false, _) => NEEDED,
+            (_, _, false) => TOKENIZERS[0],
+            (false, ..) => SINGLE,
+            _ => return Ok(()),
+        };
+        Err(LocateError::LacksFile { id, file })
     }
 
     /// Fetches one file of a commit, unless the cache has it.
@@ -323,7 +333,8 @@ fn located(model: &HubId, folder: &Path, how: &str, commit: &str) -> Option<Loca
 
 /// Whether a folder has everything that is needed to run a model.
 fn is_whole(folder: &Path) -> bool {
-    super::has_weights(folder) && NEEDED.iter().all(|file| folder.join(file).is_file())
+    let there = |file: &str| folder.join(file).is_file();
+    super::has_weights(folder) && there(NEEDED) && TOKENIZERS.into_iter().any(there)
 }
 
 fn gguf(there: &BTreeSet<&str>) -> Vec<String> {

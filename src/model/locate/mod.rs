@@ -17,6 +17,7 @@ use etcetera::{BaseStrategy, choose_base_strategy};
 use serde::Serialize;
 
 use super::DEFAULT_MODEL;
+use super::pickle::PICKLE;
 use super::safetensors::{INDEX, SINGLE, shard_names};
 pub use error::LocateError;
 use hub::HubId;
@@ -27,7 +28,7 @@ use pip::Package;
 pub enum ModelFiles {
     /// One GGUF file: weights, tokenizer, chat template and configuration in one.
     Gguf(PathBuf),
-    /// A folder in the hub's form: `config.json`, `*.safetensors` (sharded or not), `tokenizer.json`, …
+    /// A folder in the hub's form: `config.json`, `*.safetensors` (sharded or not) or `pytorch_model.bin`, a tokenizer.
     Folder(PathBuf),
 }
 
@@ -249,7 +250,7 @@ fn on_disk(path: &Path) -> Result<Located, LocateError> {
     gguf.sort();
     match gguf.as_slice() {
         [file] => Ok(Located { name: short_name(file), origin, files: ModelFiles::Gguf(file.clone()) }),
-        [] => Err(error("it has neither model.safetensors nor a .gguf file".to_owned())),
+        [] => Err(error("it has neither model.safetensors nor pytorch_model.bin nor a .gguf file".to_owned())),
         files => {
             let names = files.iter().filter_map(|file| file.file_name()).map(|name| name.to_string_lossy());
             let names: Vec<String> = names.map(|name| name.into_owned()).collect();
@@ -262,7 +263,7 @@ fn on_disk(path: &Path) -> Result<Located, LocateError> {
 fn has_weights(folder: &Path) -> bool {
     let index = folder.join(INDEX);
     if !index.exists() {
-        return folder.join(SINGLE).is_file();
+        return folder.join(SINGLE).is_file() || folder.join(PICKLE).is_file();
     }
     shard_names(&index).is_ok_and(|shards| shards.iter().all(|shard| folder.join(shard).is_file()))
 }

@@ -40,7 +40,7 @@ fn files_and_folders() {
     std::fs::write(home.join("one/Other-f16.GGUF"), "").unwrap();
     assert!(fails(&locator, "~/one").ends_with("give one of them: Other-f16.GGUF, Some-Model.Q4_K_M.gguf"));
     std::fs::create_dir_all(home.join("two")).unwrap();
-    assert!(fails(&locator, "~/two").contains("neither model.safetensors nor a .gguf file"));
+    assert!(fails(&locator, "~/two").contains("neither model.safetensors nor pytorch_model.bin nor a .gguf file"));
     std::fs::write(home.join("two/model.safetensors"), "").unwrap();
     assert!(fails(&locator, "~/two").contains("no config.json"));
     assert!(fails(&locator, "~/two/model.safetensors").contains("give a .gguf file, or the folder"));

@@ -1,11 +1,14 @@
 //! From text to tokens and back.
 //!
-//! A tokenizer is built from `tokenizer.json` or from a GGUF header (`header`) and behaves as transformers does with the
+//! A tokenizer is built from `tokenizer.json`, a GGUF header (`header`), a SentencePiece model ([`spm`]) or a WordPiece
+//! vocabulary ([`wordpiece`]) and behaves as transformers does with the
 //! same files: the same ids, and the same text back as `decode(…, clean_up_tokenization_spaces=False)`. The algorithms are
 //! those of the `tokenizers` crate.
 
 mod header;
+pub mod spm;
 mod stream;
+pub mod wordpiece;
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -27,7 +30,7 @@ pub struct TokenizerError(String);
 
 /// A model's tokenizer.
 pub struct Tokenizer {
-    inner: tokenizers::Tokenizer,
+    inner: Inner,
     kind: String,
     vocab_size: usize,
     special: HashSet<u32>,
@@ -37,6 +40,25 @@ pub struct Tokenizer {
     add_bos: Option<bool>,
     /// A token that stands for the text before the one that is looked at, in [`Tokenizer::token_text`].
     anchor: Option<u32>,
+}
+
+/// What turns texts into tokens.
+enum Inner {
+    /// The `tokenizers` crate by itself.
+    Plain(Box<tokenizers::Tokenizer>),
+    /// The same behind sentencepiece's normaliser.
+    Spm(Box<spm::Spm>),
+}
+
+impl std::ops::Deref for Inner {
+    type Target = tokenizers::Tokenizer;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::Plain(inner) => inner,
+            Self::Spm(spm) => &spm.inner,
+        }
+    }
 }
 
 impl std::fmt::Debug for Tokenizer {
@@ -54,9 +76,15 @@ impl Tokenizer {
         }
     }
 
-    /// The tokenizer of a folder: `tokenizer.json`, and what `tokenizer_config.json` says of the beginning of texts.
+    /// The tokenizer of a folder: `tokenizer.json`, and what `tokenizer_config.json` says of the beginning of texts; where
+    /// there is none, `spm.model` or `vocab.txt`.
     pub fn from_folder(folder: &Path) -> Result<Self, LoadError> {
         let path = folder.join("tokenizer.json");
+        if !path.exists()
+            && let Some(tokenizer) = Self::from_vocabulary(folder)?
+        {
+            return Ok(tokenizer);
+        }
         let error = |message: String| LoadError::Tokenizer { path: path.clone(), message };
         let bytes = std::fs::read(&path).map_err(|source| LoadError::io(&path, source))?;
         let mut inner = tokenizers::Tokenizer::from_bytes(&bytes).map_err(|cause| error(said(&cause)))?;
@@ -83,6 +111,30 @@ impl Tokenizer {
         Ok(Self::new(inner, kind.to_owned(), vocab_size, bos, add_bos))
     }
 
+    /// The tokenizer of a folder without `tokenizer.json`; none where there is no vocabulary either.
+    fn from_vocabulary(folder: &Path) -> Result<Option<Self>, LoadError> {
+        let config = folder.join("tokenizer_config.json");
+        let config = config.exists().then(|| Json::read(&config)).transpose()?;
+        let flag = |key: &str| config.as_ref().map_or(Ok(None), |config| config.flag(key));
+        let read = |path: &Path| std::fs::read(path).map_err(|source| LoadError::io(path, source));
+        let (model, vocabulary) = (folder.join("spm.model"), folder.join("vocab.txt"));
+        let (path, kind, inner) = if model.exists() {
+            let built = spm::build(&read(&model)?, flag("do_lower_case")?.unwrap_or(false));
+            (model, "Unigram (sentencepiece)", built.map(|spm| Inner::Spm(Box::new(spm))))
+        } else if vocabulary.exists() {
+            let (lowercase, chinese) = (flag("do_lower_case")?, flag("tokenize_chinese_chars")?);
+            let accents = flag("strip_accents")?;
+            let built =
+                wordpiece::build(&read(&vocabulary)?, lowercase.unwrap_or(true), accents, chinese.unwrap_or(true));
+            (vocabulary, "WordPiece", built.map(|inner| Inner::Plain(Box::new(inner))))
+        } else {
+            return Ok(None);
+        };
+        let inner = inner.map_err(|message| LoadError::Tokenizer { path, message })?;
+        let vocab_size = inner.get_vocab_size(true);
+        Ok(Some(Self::of(inner, kind.to_owned(), vocab_size, None, None)))
+    }
+
     /// The tokenizer in a GGUF header.
     pub fn from_gguf(file: &Gguf) -> Result<Self, LoadError> {
         let header::Built { inner, kind, vocab_size, bos, add_bos } = header::build(file)?;
@@ -96,6 +148,10 @@ impl Tokenizer {
         bos: Option<u32>,
         add_bos: Option<bool>,
     ) -> Self {
+        Self::of(Inner::Plain(Box::new(inner)), kind, vocab_size, bos, add_bos)
+    }
+
+    fn of(inner: Inner, kind: String, vocab_size: usize, bos: Option<u32>, add_bos: Option<bool>) -> Self {
         let added = inner.get_added_tokens_decoder();
         let special = added.iter().filter(|(_, token)| token.special).map(|(id, _)| *id).collect();
         let anchor = inner.encode_fast("a", false).ok().and_then(|encoding| encoding.get_ids().last().copied());
@@ -116,6 +172,9 @@ impl Tokenizer {
     /// around it, as transformers' `tokenizer(text)` does, but no second one where the text begins with it already.
     /// Special tokens written out in the text are one token each.
     pub fn encode(&self, text: &str, add_special: bool) -> Result<Vec<u32>, TokenizerError> {
+        if let Inner::Spm(spm) = &self.inner {
+            return Ok(spm.encode(text, add_special));
+        }
         let by_post_processor = add_special && self.add_bos.is_none();
         let encoding = self.inner.encode_fast(text, by_post_processor);
         let mut ids = encoding.map_err(|error| TokenizerError(said(&error)))?.get_ids().to_vec();

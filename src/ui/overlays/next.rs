@@ -23,7 +23,11 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, outer: Rect, next: &Next) {
         return;
     }
     if !next.ready {
-        let hint = if canvas.app.model().is_some() { "computing" } else { "waits for the model" };
+        let hint = match canvas.app.model() {
+            _ if canvas.app.jobs.is_training() => "waits: a training goes on",
+            Some(_) => "computing",
+            None => "waits for the model",
+        };
         canvas.line(inner.x, inner.y, inner.width, &[(hint, theme.dim)]);
         return;
     }

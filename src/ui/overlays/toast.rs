@@ -18,6 +18,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>) {
     for toast in app.toasts.shown() {
         let (sign, style) = match toast.tone {
             Tone::Info => (canvas.symbol("• ", "- "), theme.toast_info),
+            Tone::Warn => (canvas.symbol("▲ ", "! "), theme.toast_warn),
             Tone::Good => (canvas.symbol("✓ ", "+ "), theme.toast_good),
             Tone::Bad => (canvas.symbol("✗ ", "! "), theme.toast_bad),
         };

@@ -27,12 +27,23 @@ fn actions(app: &App) -> Vec<Action> {
         Pane::Matrix => &[Open, ChooseSplit, ChooseLimit, Copy],
         Pane::Rows => &[Open, Find, Show, Sort, Reverse, UseAsDemo, Try, Tag, Note, Doubt, Copy],
         Pane::Detail => &[UseAsDemo, Try, Tag, Note, Doubt, Copy, Back],
+        Pane::Loss | Pane::Metrics | Pane::Events => training(app),
         Pane::Runs => &[Open, Mark, Rename, Export, Resume, Delete],
         Pane::Compare => &[Up, Down],
     };
     let mut actions = own.to_vec();
     actions.extend([Save, Quit]);
     actions
+}
+
+/// The same for a training: what can be done with one that goes on, or with one that is over.
+fn training(app: &App) -> &'static [Action] {
+    use Action::*;
+    match (&app.train.shown, app.train.live) {
+        (None, _) => &[Open],
+        (Some(_), true) => &[Pause, Stop, Abort, LearningRate, Evaluate, Matrix, ZoomIn, ZoomOut, LogScale, MoreSmooth],
+        (Some(_), false) => &[Matrix, ZoomIn, ZoomOut, Left, Right, LogScale, LessSmooth, MoreSmooth, Overlay, Resume],
+    }
 }
 
 /// What has its place in the footer wherever one is.
@@ -50,7 +61,7 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>) {
     let contexts = app.contexts();
     let key = |action: Action| app.keymap.chord(&contexts, action).map(|chord| chord.show(ascii));
     let always: Vec<(String, &str)> =
-        always(app).iter().filter_map(|action| Some((key(*action)?, action.short()))).collect();
+        always(app).iter().filter_map(|action| Some((key(*action)?, label(app, *action)))).collect();
     let columns = |(key, label): &(String, &str)| (text::width(key) + 1 + text::width(label) + 2) as u16;
     let right: u16 = always.iter().map(columns).sum();
     let mut x = row.width.saturating_sub(right);
@@ -88,6 +99,9 @@ fn label(app: &App, action: Action) -> &'static str {
     match (action, app.contexts().first()) {
         (Action::Back, Some(Context::Typing)) if app.windows.is_empty() => "done",
         (Action::Back, _) if !app.windows.is_empty() => "close",
+        (Action::RunSplit, Some(Context::Train)) => Action::Train.short(),
+        (Action::Open, Some(Context::Train)) => Action::Train.short(),
+        (Action::Pause, _) if app.train.pausing => "go on",
         (Action::Find, Some(Context::Rows | Context::Demos)) => "filter",
         (Action::Left, Some(Context::Probe)) => "version before",
         (Action::Right, Some(Context::Probe)) => "next version",

@@ -4,9 +4,12 @@ pub(super) mod answer;
 pub(super) mod compare;
 pub(super) mod demos;
 pub(super) mod detail;
+pub(super) mod events;
 pub(super) mod footer;
 pub(super) mod header;
+pub(super) mod loss;
 pub(super) mod matrix;
+pub(super) mod metrics;
 pub(super) mod probe;
 pub(super) mod report;
 pub(super) mod row;
@@ -53,6 +56,9 @@ fn titles(app: &App, pane: Pane) -> Titles {
         Pane::Matrix => matrix::titles(app),
         Pane::Rows => rows::titles(app),
         Pane::Detail => detail::titles(app),
+        Pane::Loss => loss::titles(app),
+        Pane::Metrics => metrics::titles(app),
+        Pane::Events => events::titles(app),
         Pane::Runs => runs::titles(app),
         Pane::Compare => compare::titles(app),
     }
@@ -86,6 +92,9 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, at: &PaneArea) {
         Pane::Matrix => matrix::draw(canvas, inner),
         Pane::Rows => rows::draw(canvas, rect(at.outer), inner),
         Pane::Detail => detail::draw(canvas, inner),
+        Pane::Loss => loss::draw(canvas, inner),
+        Pane::Metrics => metrics::draw(canvas, inner),
+        Pane::Events => events::draw(canvas, rect(at.outer), inner),
         Pane::Runs => runs::draw(canvas, rect(at.outer), inner),
         Pane::Compare => compare::draw(canvas, inner),
     }
@@ -107,6 +116,8 @@ fn fold(canvas: &mut Canvas<'_>, at: &PaneArea, titles: &Titles) {
         Pane::Answer => answer::summary(canvas, rest),
         Pane::Probe => probe::summary(canvas, rest),
         Pane::Report => report::summary(canvas, rest),
+        Pane::Metrics => metrics::summary(canvas, rest),
+        Pane::Events => events::summary(canvas, rest),
         Pane::Template | Pane::System => {
             let editor =
                 if at.pane == Pane::Template { &canvas.app.prompt.template } else { &canvas.app.prompt.system };

@@ -39,6 +39,7 @@ fn figures(canvas: &mut Canvas<'_>, line: Rect) -> u16 {
         let hint = match &app.model {
             _ if app.prompt.problem.is_some() => "waits for a prompt that can be rendered",
             _ if app.prepared().is_none() => "waits for the data",
+            _ if app.jobs.is_training() => "a training goes on: the probe waits",
             ModelState::Ready(_) if probe.rows.is_empty() => "no labelled validation rows",
             ModelState::Ready(_) => "",
             ModelState::Failed(_) => "waits for a model: m picks one",

@@ -31,9 +31,12 @@ pub(super) fn titles(app: &App) -> Titles {
     )
 }
 
-/// A duration as `1:05`.
-fn clock(seconds: f64) -> String {
+/// A duration as `1:05`, a long one as `2:01:05`.
+pub(super) fn clock(seconds: f64) -> String {
     let seconds = seconds.round() as u64;
+    if seconds >= 3600 {
+        return format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    }
     format!("{}:{:02}", seconds / 60, seconds % 60)
 }
 

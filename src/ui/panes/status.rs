@@ -7,6 +7,8 @@ use crate::app::state::{DataState, ModelState};
 use crate::ui::widgets::{bar, text};
 use crate::ui::{Canvas, edge_row};
 
+use super::report::clock;
+
 /// Columns of a progress bar.
 const BAR: u16 = 10;
 
@@ -43,6 +45,27 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>) {
     }
 }
 
+/// The training: how much of it is done, and how long it still takes.
+fn training(canvas: &Canvas<'_>) -> Option<(String, Option<f64>, String)> {
+    let app = canvas.app;
+    let shown = app.train.shown.as_ref()?;
+    let name = "train".to_owned();
+    if let Some((stage, done, total)) = &shown.stage {
+        let share = total.filter(|total| *total > 0).map(|total| *done as f64 / total as f64);
+        return Some((name, share, stage.clone()));
+    }
+    let dot = canvas.symbol("·", "|");
+    let state = match shown.pace {
+        _ if app.jobs.running().is_some_and(|job| job.cancelled) => format!(" {dot} breaking off"),
+        _ if app.train.stopping => format!(" {dot} stopping"),
+        _ if shown.paused => format!(" {dot} paused"),
+        Some(pace) => format!(" {dot} {} left", clock(pace.seconds_left)),
+        None => String::new(),
+    };
+    let text = shown.steps().map(|steps| format!("step {}/{steps}{state}", shown.step()));
+    Some((name, shown.share(), text.unwrap_or_default()))
+}
+
 /// The job at hand: what, how much of it, and in words.
 fn job(canvas: &Canvas<'_>) -> Option<(String, Option<f64>, String)> {
     let app = canvas.app;
@@ -56,12 +79,18 @@ fn job(canvas: &Canvas<'_>) -> Option<(String, Option<f64>, String)> {
     if let (Some(name), DataState::Loading { done, total }) = (&app.opening, &app.data) {
         return Some((format!("opening {name}"), share(*done, *total), megabytes(*done, *total)));
     }
+    if app.jobs.is_training() {
+        return training(canvas);
+    }
     if let ModelState::Loading { stage, done, total } = &app.model {
         return Some((stage.clone(), share(*done, *total), megabytes(*done, *total)));
     }
     if let Some((done, total)) = app.evaluate.preparing {
         let share = (total > 0).then(|| done as f64 / total as f64);
         return Some(("writing prompts".to_owned(), share, format!("{done}/{total}")));
+    }
+    if app.train.beginning {
+        return Some(("reading the texts".to_owned(), None, String::new()));
     }
     let job = app.jobs.running();
     let of_run = || {

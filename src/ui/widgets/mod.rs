@@ -4,6 +4,7 @@
 pub mod bar;
 pub mod frame;
 pub mod matrix;
+pub mod plot;
 pub mod scroll;
 pub mod table;
 pub mod text;

@@ -6,4 +6,5 @@ pub mod kinds;
 mod random;
 mod runs;
 mod sessions;
+pub mod training;
 mod walk;

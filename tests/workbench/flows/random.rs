@@ -3,19 +3,24 @@
 use std::collections::HashSet;
 use std::fs;
 
+use shotglass::app::run::Run;
 use shotglass::app::window::Window;
 use shotglass::session::predictions;
 
+use super::training::options;
 use crate::harness::{Desk, LARGE, Options, SMALL};
 
 /// Macros that are pressed, without those that leave the program or the session or cancel what is at work.
-const KEYS: [&str; 39] = [
+const KEYS: [&str; 42] = [
     "<tab>",
     "<shift-tab>",
     "1",
     "2",
     "3",
+    "4",
     "6",
+    "M",
+    "l",
     "<enter>",
     "<esc>",
     "<space>",
@@ -52,7 +57,7 @@ const KEYS: [&str; 39] = [
 ];
 
 fn walk(name: &str, seed: u64, size: (u16, u16)) {
-    let mut desk = Desk::with(name, Options { size, ..Options::default() });
+    let mut desk = Desk::with(name, Options { size, ..options() });
     let mut state = seed;
     let mut trail: Vec<&str> = Vec::new();
     for _ in 0..150 {
@@ -72,10 +77,14 @@ fn walk(name: &str, seed: u64, size: (u16, u16)) {
         }
         desk.wait(std::time::Duration::from_millis(state >> 52));
     }
+    // One that was asked to wait goes on.
+    if desk.app().train.pausing {
+        desk.press(&["4", "<space>"]);
+    }
     desk.settle();
     assert!(!desk.app().quitting, "{trail:?}");
     let app = desk.app();
-    assert!(app.jobs.running().is_none() && !app.recording, "{trail:?}");
+    assert!(app.jobs.running().is_none() && !app.recording && !app.train.live, "{trail:?}");
     if app.prompt.problem.is_none() && app.model().is_some() {
         let now = (app.row().unwrap(), app.prompt.edit);
         assert!(
@@ -90,13 +99,15 @@ fn walk(name: &str, seed: u64, size: (u16, u16)) {
         assert_eq!(app.prompt.answer.logprobs.len(), 2, "{trail:?}");
     }
     // Every run that is there can be read, and has no row twice.
-    for run in desk.runs() {
+    // A training that was broken off has none.
+    for run in desk.runs().into_iter().filter(|run| run.join("predictions.csv").is_file()) {
         let kept = predictions::read(&run.join("predictions.csv")).unwrap();
         let rows: HashSet<usize> = kept.rows.iter().map(|row| row.row).collect();
         assert_eq!(rows.len(), kept.rows.len(), "{trail:?}");
     }
     // What is on the screen of a finished run is what is on the disk.
-    if let Some(run) = &app.run {
+    let trained = |run: &&Run| run.about.path.join("metrics.csv").is_file();
+    if let Some(run) = app.run.as_ref().filter(|run| !trained(run)) {
         let report = fs::read_to_string(run.about.path.join("report.json")).ok();
         if let Some(report) = report {
             let report: serde_json::Value = serde_json::from_str(&report).unwrap();
@@ -109,7 +120,7 @@ fn walk(name: &str, seed: u64, size: (u16, u16)) {
     if desk.app().session.as_ref().unwrap().is_dirty() {
         panic!("not saved: {:?} {trail:?}", desk.told());
     }
-    let desk = desk.reopen(&Options::default());
+    let desk = desk.reopen(&options());
     assert_eq!(desk.app().session.as_ref().unwrap().now.prompt, now.prompt, "{trail:?}");
 }
 

@@ -9,4 +9,5 @@ mod random;
 mod rows;
 mod runs;
 mod session;
+mod training;
 mod windows;

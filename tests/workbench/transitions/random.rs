@@ -7,13 +7,18 @@ use ratatui::layout::Rect;
 use shotglass::app::effect::Effect;
 use shotglass::app::keymap::Chord;
 use shotglass::app::sift::sift;
+use shotglass::app::training::Line;
 use shotglass::app::{App, Context, Message, Pane};
 use shotglass::engine::{Event, Work};
+use shotglass::session::training::EventKind;
+use shotglass::train::update::{Evaluation, Scores};
+use shotglass::train::{Pace, Started, Step, Update};
 use shotglass::ui;
 use shotglass::ui::theme::Theme;
 
 use crate::alone::{Alone, JOB, answer, failed, finished};
 use crate::harness::mouse;
+use crate::transitions::training::{self, watched};
 
 /// xorshift: the same steps each time.
 struct Dice(u64);
@@ -43,6 +48,11 @@ fn check(app: &App, step: &str) {
     let inside = |place: usize, len: usize, what: &str| assert!(place < len.max(1), "{step}: {what} {place} of {len}");
     inside(app.rows.selected, app.rows.listed.len(), "row");
     inside(app.runs.selected, app.runs.entries.len(), "run");
+    let (from, to) = app.train.window();
+    assert!(
+        from <= to && app.train.cursor.is_none_or(|cursor| from <= cursor && cursor <= to),
+        "{step}: {from} to {to}"
+    );
     inside(app.prompt.demos.selected, app.prompt.demos.list.len(), "demonstration");
     let (width, height) = app.size;
     let areas =
@@ -109,6 +119,8 @@ fn step(alone: &mut Alone, dice: &mut Dice, chords: &[Chord], pending: &mut Vec<
                 Event::Scored { job: JOB, answers: vec![answer(0, [-0.5, -1.0])] },
                 finished(),
                 failed("broken"),
+                told(dice),
+                told(dice),
                 Event::Cancelled { job: JOB },
             ];
             let event = dice.of(&events).clone();
@@ -116,6 +128,25 @@ fn step(alone: &mut Alone, dice: &mut Dice, chords: &[Chord], pending: &mut Vec<
             "an event".to_owned()
         }
     }
+}
+
+/// Something that a training may tell.
+fn told(dice: &mut Dice) -> Event {
+    let step = dice.roll(40);
+    let loss = [0.5, 0.1, f64::NAN, 1e9, 0.0][dice.roll(5)];
+    let update = match dice.roll(6) {
+        0 => Update::Started(Box::new(Started { steps: 40, steps_per_epoch: 10, epochs: 4, ..Started::default() })),
+        1 | 2 => Update::Step(Step { step, loss, grad_norm: loss, ..Step::default() }),
+        3 => Update::Pace(Pace { step, loss, seconds_left: loss, ..Pace::default() }),
+        4 => Update::Changed { step, text: "changed".to_owned(), paused: dice.roll(2) == 0 },
+        _ => Update::Evaluated(Box::new(Evaluation {
+            scores: Scores { step, loss, class_f1: vec![loss, 0.5], ..Scores::default() },
+            best: dice.roll(2) == 0,
+            test: dice.roll(4) == 0,
+            ..Evaluation::default()
+        })),
+    };
+    Event::Training { job: JOB, update }
 }
 
 /// What the world would answer to the effects of the last message.
@@ -146,6 +177,23 @@ fn answers(alone: &Alone) -> Vec<Message> {
             Effect::RunWork => Some(Message::RunWork(Box::new(Work::Score(Default::default())))),
             Effect::BeginRun(_) => Some(Message::RunBegun(Ok(Box::new(alone.run("random", 3))))),
             Effect::EndRun(_) => Some(Message::RunEnded(Err(("cancelled".to_owned(), true)))),
+            Effect::BeginTraining(_) => Some(Message::TrainingBegun(Ok(Box::new(watched("random"))))),
+            Effect::TrainingWork => Some(Message::TrainingWork(Box::new(Work::Train(Default::default())))),
+            Effect::RecordTraining(update) => Line::of(update, "12:00".to_owned()).map(Message::TrainingKept),
+            Effect::EndTraining(end) => {
+                let line = Line { time: String::new(), step: 0, kind: EventKind::Ended, text: String::new() };
+                let end = end.clone().map(|_| "random".into()).map_err(|error| (error.to_string(), true));
+                Some(Message::TrainingEnded { end, line })
+            }
+            Effect::ReadTraining { path, wanted } => Some(Message::TrainingRead {
+                path: path.clone(),
+                wanted: *wanted,
+                watched: Ok(Box::new(watched("other"))),
+            }),
+            Effect::LoadEvaluation { path, .. } => {
+                let run = Ok(Box::new(alone.run("random", 4)));
+                Some(Message::RunLoaded { path: path.clone(), run, beside: false })
+            }
             Effect::Compare { pair, texts } => {
                 let lines = shotglass::app::diff::words(&texts.0, &texts.1);
                 Some(Message::Compared { pair: pair.clone(), lines })
@@ -166,7 +214,7 @@ fn anything_in_any_order_breaks_nothing() {
     let themes: Vec<Theme> = Theme::names().into_iter().filter_map(Theme::preset).collect();
     for seed in 1..=40 {
         let mut dice = Dice(seed * 0x9e37_79b9_7f4a_7c15);
-        let mut alone = Alone::new();
+        let mut alone = training::alone();
         if seed % 2 == 0 {
             alone.with_run("a");
         }

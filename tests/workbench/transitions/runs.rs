@@ -1,5 +1,6 @@
 //! View 6, and how a run begins and ends.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use shotglass::app::effect::Effect;
@@ -10,6 +11,11 @@ use shotglass::session::folder::Status;
 use shotglass::session::runs::{RunEntry, RunFacts};
 
 use crate::alone::Alone;
+
+/// The list of runs, none of them a training.
+fn listed(entries: Vec<RunEntry>) -> Message {
+    Message::Runs { entries, trainings: HashSet::new() }
+}
 
 fn entry(name: &str, status: Status) -> RunEntry {
     let facts = RunFacts {
@@ -44,7 +50,7 @@ fn runs() -> Alone {
     let broken = RunEntry { facts: Err("manifest.json: cannot be read".to_owned()), ..entry("d", Status::Failed) };
     let entries =
         vec![entry("a", Status::Finished), entry("b", Status::Finished), entry("c", Status::Cancelled), broken];
-    alone.press(&["6"]).send(Message::Runs(entries));
+    alone.press(&["6"]).send(listed(entries));
     alone
 }
 
@@ -175,18 +181,18 @@ fn the_cursor_keeps_its_run_when_the_list_changes() {
     let mut alone = runs();
     alone.press(&["<down>", "<space>"]);
     let entries = vec![entry("new", Status::Finished), entry("a", Status::Finished), entry("b", Status::Finished)];
-    alone.send(Message::Runs(entries));
+    alone.send(listed(entries));
     assert!(alone.app.run_entry().unwrap().path.ends_with("b") && alone.app.runs.marked.is_some());
-    alone.send(Message::Runs(vec![entry("a", Status::Finished)]));
+    alone.send(listed(vec![entry("a", Status::Finished)]));
     assert!(alone.app.run_entry().unwrap().path.ends_with("a") && alone.app.runs.marked.is_none());
-    alone.send(Message::Runs(Vec::new())).press(&["<down>", "<enter>", "D", "R", "e", "c", "y"]);
+    alone.send(listed(Vec::new())).press(&["<down>", "<enter>", "D", "R", "e", "c", "y"]);
     assert!(alone.names().is_empty() && alone.app.run_entry().is_none());
 }
 
 #[test]
 fn another_run_is_not_shown_in_the_place_of_the_one_that_goes_on() {
     let mut alone = Alone::new();
-    alone.begin("live").press(&["6"]).send(Message::Runs(vec![entry("a", Status::Finished)]));
+    alone.begin("live").press(&["6"]).send(listed(vec![entry("a", Status::Finished)]));
     alone.press(&["<enter>"]);
     alone.hears("stop it first");
     let run = alone.run("a", 48);
