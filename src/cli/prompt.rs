@@ -1,13 +1,17 @@
 //! `shotglass prompt`: the exact prompt of one row.
 
 use std::io::IsTerminal;
+use std::path::Path;
 
 use clap::Args;
 use serde::Serialize;
 
+use crate::data::clean::Cleaner;
 use crate::engine::Cancel;
+use crate::model::classifier;
 use crate::model::tokenizer::Tokenizer;
 use crate::model::weights::Weights;
+use crate::session::prepare::plain_text;
 
 use super::failure::Failure;
 use super::{Format, Global, models, output, run, signals};
@@ -45,7 +49,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
     let session = &prepared.session;
     // Whether there is such a row is known without a model.
     let plain = prepared.plain()?.prompt(arguments.row)?;
-    let text = if session.prompt.chat {
+    let rules = classifier::rules(Path::new(&session.model.source))?;
+    let text = if let Some(rules) = rules {
+        // A fine-tuned encoder reads the text alone.
+        plain_text(&prepared.data, &Cleaner::new(&rules)?, arguments.row).into_owned()
+    } else if session.prompt.chat {
         let located = models::locate(&session.model.source, &stop, global)?;
         prepared.renderer(Weights::open(&located.files)?.chat_template()?)?.prompt(arguments.row)?.text
     } else {

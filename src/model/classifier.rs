@@ -144,6 +144,16 @@ pub fn tokens(tokenizer: &Tokenizer, text: &str, most: usize) -> Result<(Vec<u32
     Ok((ids, true))
 }
 
+/// The cleaning rules of a classifier in a folder, without loading it; none where another kind of model lies there.
+pub fn rules(folder: &Path) -> Result<Option<Vec<String>>, LoadError> {
+    let path = folder.join("config.json");
+    let config = if path.is_file() { EncoderConfig::from_file(&path)? } else { None };
+    match config.filter(|config| config.classifier) {
+        Some(config) => kept(folder, config.context).map(|(clean, _)| Some(clean)),
+        None => Ok(None),
+    }
+}
+
 /// What `config.json` says of texts: cleaning rules and length.
 fn kept(folder: &Path, context: usize) -> Result<(Vec<String>, usize), LoadError> {
     let json = super::config::Json::read(&folder.join("config.json"))?;

@@ -7,7 +7,7 @@ use crate::app::sheet::{Problem, RenderRequest, Sheet};
 use crate::engine::ModelInfo;
 use crate::model::tokenizer::Tokenizer;
 use crate::prompt::{ChosenDemos, DemoStrategy, PromptError, PromptSpec, Renderer};
-use crate::session::prepare::Prepared;
+use crate::session::prepare::{PrepareError, Prepared};
 
 /// What decides on the demonstrations, beside the data: strategy, shots, seed, pinned rows; and whose data it is.
 type Key = (DemoStrategy, usize, u32, Vec<usize>, usize);
@@ -57,6 +57,12 @@ pub fn render(request: &RenderRequest, chosen: &Chosen) -> Result<Sheet, Problem
     let renderer = Renderer::with_demos(&spec, &*prepared.data, chat, chosen.get(&key))?;
     chosen.keep(key, renderer.chosen());
     let mut sheet = Sheet { edit: request.edit, row: request.row, without_chat, ..Sheet::default() };
+    if let Some(model) = model.as_ref().filter(|model| model.classifier.is_some()) {
+        // A classifier reads texts alone: the template is checked above, and shown where it is edited.
+        read_by_classifier(&mut sheet, request, model)?;
+        measure(&mut sheet, request, &renderer, model);
+        return Ok(sheet);
+    }
     if let Some(row) = request.row {
         let written = renderer.prompt(row)?;
         let block = renderer.demos_text(&written)?;
@@ -71,6 +77,19 @@ pub fn render(request: &RenderRequest, chosen: &Chosen) -> Result<Sheet, Problem
         measure(&mut sheet, request, &renderer, model);
     }
     Ok(sheet)
+}
+
+/// What a classifier is given of the current row and of the probe.
+fn read_by_classifier(sheet: &mut Sheet, request: &RenderRequest, model: &ModelInfo) -> Result<(), Problem> {
+    let shown = |row: usize| {
+        let problem = |error: PrepareError| Problem { message: error.to_string(), place: None };
+        request.prepared.shown(row, Some(model)).map_err(problem)
+    };
+    if let Some(row) = request.row {
+        sheet.text = shown(row)?;
+    }
+    sheet.probe = request.probe.iter().map(|row| shown(*row)).collect::<Result<_, _>>()?;
+    Ok(())
 }
 
 /// Where a block of text stands in a prompt.
@@ -108,12 +127,7 @@ fn floor_char(text: &str, at: usize) -> usize {
 
 /// The prompt of one row of a run.
 pub fn prompt_of(prepared: &Prepared, row: usize, model: Option<&ModelInfo>) -> Result<String, String> {
-    let chat = model.and_then(|model| model.chat.clone());
-    prepared
-        .renderer(chat)
-        .and_then(|renderer| renderer.prompt(row))
-        .map(|prompt| prompt.text)
-        .map_err(|e| e.to_string())
+    prepared.shown(row, model).map_err(|error| error.to_string())
 }
 
 /// Demonstrations chosen as `prompt` says, with the locked ones among them: each class has `shots` rows, the locked ones

@@ -46,7 +46,7 @@ fn folder(home: &Home) -> Option<PathBuf> {
 
 /// What a training left, but for names and times.
 fn left(folder: &Path) -> Vec<(&'static str, Vec<u8>)> {
-    let files = ["metrics.csv", "evaluation.csv", "predictions.csv", "best/model.safetensors", "best/config.json"];
+    let files = ["metrics.csv", "predictions.csv", "best/model.safetensors", "best/config.json"];
     files.map(|file| (file, fs::read(folder.join(file)).unwrap())).to_vec()
 }
 
