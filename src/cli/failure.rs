@@ -14,6 +14,7 @@ use crate::session::predictions::PredictionsError;
 use crate::session::predictions::pairs::PairsError;
 use crate::session::prepare::PrepareError;
 use crate::session::run::RunError;
+use crate::session::training::TrainingError;
 use crate::session::{HomeError, SessionError};
 use crate::text::printable;
 use crate::workbench::{ConfigError, WorkbenchError};
@@ -163,6 +164,19 @@ impl From<RunError> for Failure {
             RunError::Engine(error) => error.into(),
             RunError::Folder(error) => error.into(),
             RunError::Predictions(error) => error.into(),
+        }
+    }
+}
+
+impl From<TrainingError> for Failure {
+    fn from(error: TrainingError) -> Self {
+        match error {
+            TrainingError::Engine(error) => error.into(),
+            TrainingError::Prepare(error) => error.into(),
+            TrainingError::Data(error) => error.into(),
+            TrainingError::Predictions(error) => error.into(),
+            error @ TrainingError::Rows { .. } => Self::Failed(error.to_string()),
+            error => Self::Bad(error.to_string()),
         }
     }
 }

@@ -23,6 +23,7 @@ mod score;
 mod signals;
 mod split;
 mod start;
+mod train;
 mod workbench;
 
 use std::path::PathBuf;
@@ -100,6 +101,8 @@ enum Color {
 enum Command {
     /// Classify a split and print the report
     Run(run::Arguments),
+    /// Fine-tune an encoder and test it
+    Train(train::Arguments),
     /// Print the exact prompt of one row
     Prompt(prompt::Arguments),
     /// Say which row is in which split
@@ -129,6 +132,7 @@ impl Command {
     fn name(&self) -> &'static str {
         match self {
             Self::Run(_) => "run",
+            Self::Train(_) => "train",
             Self::Prompt(_) => "prompt",
             Self::Split(_) => "split",
             Self::Generate(_) => "generate",
@@ -219,13 +223,19 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
     let Some(command) = &cli.command else { return workbench::run(&cli.workbench, global) };
     let has_session = matches!(
         command,
-        Command::Run(_) | Command::Prompt(_) | Command::Split(_) | Command::Bench(_) | Command::Picture(_)
+        Command::Run(_)
+            | Command::Train(_)
+            | Command::Prompt(_)
+            | Command::Split(_)
+            | Command::Bench(_)
+            | Command::Picture(_)
     );
     if !global.overrides.is_empty() && !has_session {
         return Err(Failure::Bad(format!("--set changes a session, and `{}` has none", command.name())));
     }
     match command {
         Command::Run(arguments) => run::run(arguments, global),
+        Command::Train(arguments) => train::run(arguments, global),
         Command::Prompt(arguments) => prompt::run(arguments, global),
         Command::Split(arguments) => split::run(arguments, global),
         Command::Generate(arguments) => generate::run(arguments, global),

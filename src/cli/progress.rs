@@ -1,9 +1,12 @@
 //! Bars on stderr. They are not drawn where stderr is no terminal, or under `--quiet`.
 
+use std::cell::Cell;
+
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::session::run::Tally;
 use crate::text::printable;
+use crate::train::Pace;
 
 /// What a bar of a download or of reading looks like.
 const BYTES: &str = "{msg} {bar:24} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
@@ -12,17 +15,22 @@ const SPINNER: &str = "{spinner} {msg}";
 /// What the bar of a run looks like.
 const ROWS: &str = "{bar:32} {pos}/{len} rows  {msg}  {eta} left";
 
+/// What the bar of a training looks like: of steps, and of rows while an evaluation goes on.
+const STEPS: &str = "{bar:24} {prefix} {pos}/{len}  {msg}";
+
 /// A bar that shows one stage of work after another.
 pub(super) struct Bar {
     bar: ProgressBar,
     quiet: bool,
+    /// Steps of a training, in all.
+    steps: Cell<usize>,
 }
 
 impl Bar {
     /// A bar that shows nothing yet.
     pub fn new(quiet: bool) -> Self {
         let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(10) };
-        Self { bar: ProgressBar::with_draw_target(None, target), quiet }
+        Self { bar: ProgressBar::with_draw_target(None, target), quiet, steps: Cell::new(0) }
     }
 
     /// Shows a stage with the bytes done so far.
@@ -55,6 +63,38 @@ impl Bar {
         self.bar.set_position(tally.done as u64);
     }
 
+    /// Begins to show a training that is so far already.
+    pub fn begin_steps(&self, step: usize, steps: usize) {
+        self.bar.set_style(style(STEPS));
+        self.bar.set_prefix("step");
+        self.bar.set_message(String::new());
+        self.bar.set_length(steps as u64);
+        // A bar that was taken away is drawn again only after this.
+        self.bar.reset();
+        self.steps.set(steps);
+        self.bar.set_position(step as u64);
+    }
+
+    /// Shows how far a training is, and how it goes.
+    pub fn pace(&self, pace: &Pace) {
+        let (prefix, done, total) = match pace.evaluating {
+            Some((done, total)) => ("evaluating row", done, total),
+            None => ("step", pace.step, self.steps.get()),
+        };
+        let Pace { loss, learning_rate, rows_per_second, seconds_left, .. } = pace;
+        self.bar.set_prefix(prefix);
+        self.bar.set_length(total as u64);
+        self.bar.set_position(done as u64);
+        let left = clock(*seconds_left);
+        self.bar
+            .set_message(format!("loss {loss:.4}  lr {learning_rate:.2e}  {rows_per_second:.1} rows/s  {left} left"));
+    }
+
+    /// Does something that writes to the terminal, with the bar out of the way.
+    pub fn suspend(&self, write: impl FnOnce()) {
+        self.bar.suspend(write);
+    }
+
     /// Says something above the bar.
     pub fn note(&self, text: &str) {
         if !self.quiet {
@@ -71,6 +111,15 @@ impl Bar {
 impl Drop for Bar {
     fn drop(&mut self) {
         self.clear();
+    }
+}
+
+/// A time as `1:05`, a long one as `2:01:05`.
+fn clock(seconds: f64) -> String {
+    let seconds = seconds.round() as u64;
+    match seconds / 3600 {
+        0 => format!("{}:{:02}", seconds / 60, seconds % 60),
+        hours => format!("{hours}:{:02}:{:02}", seconds / 60 % 60, seconds % 60),
     }
 }
 

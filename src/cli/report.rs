@@ -8,6 +8,7 @@ use crate::metrics::Report;
 use crate::session::folder::{Manifest, Status};
 use crate::session::predictions::pairs::read_pairs;
 use crate::session::run::Summary;
+use crate::session::training::EVALUATION;
 
 use super::failure::Failure;
 use super::{Format, Global, output, run};
@@ -33,7 +34,25 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
 
 /// Prints the report of `path`.
 pub(super) fn of(path: &Path, format: Format, global: &Global) -> Result<(), Failure> {
+    let (summary, manifest) = summary(path, global)?;
+    match format {
+        Format::Json => output::json(&summary),
+        _ => run::print(&summary, manifest.as_ref()),
+    }
+}
+
+/// The figures of `path`, and its manifest where it is a run's folder.
+pub(super) fn summary(path: &Path, global: &Global) -> Result<(Summary, Option<Manifest>), Failure> {
     let manifest = if path.is_dir() { Some(Manifest::read(path)?) } else { None };
+    let unfinished = manifest.as_ref().filter(|manifest| manifest.status != Status::Finished);
+    if unfinished.is_some_and(|manifest| manifest.training.is_some()) {
+        let evaluation = path.join(EVALUATION);
+        return Err(Failure::Bad(format!(
+            "{}: the training is not finished; its last evaluation is {}",
+            path.display(),
+            evaluation.display()
+        )));
+    }
     let pairs = read_pairs(path)?;
     match pairs.unlabelled {
         0 => {}
@@ -46,12 +65,9 @@ pub(super) fn of(path: &Path, format: Format, global: &Global) -> Result<(), Fai
         seconds: manifest.as_ref().map(|manifest| manifest.work().0),
         report: Some(Report::new(pairs.confusion())),
     };
-    if let Some(manifest) = manifest.as_ref().filter(|manifest| manifest.status != Status::Finished) {
+    if let Some(manifest) = unfinished {
         let answered = pairs.len() + pairs.unlabelled;
         global.warn(&format!("the run is not finished: {answered} of {} rows", manifest.rows));
     }
-    match format {
-        Format::Json => output::json(&summary),
-        _ => run::print(&summary, manifest.as_ref()),
-    }
+    Ok((summary, manifest))
 }

@@ -66,6 +66,12 @@ impl From<SplitName> for Split {
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure> {
     let format = global.format("run", &[Format::Text, Format::Json])?;
     let kept = arguments.resume.as_deref().map(Manifest::read).transpose()?;
+    if let (Some(folder), Some(_)) = (&arguments.resume, kept.as_ref().and_then(|kept| kept.training.as_ref())) {
+        return Err(Failure::Bad(format!(
+            "{}: is a training: go on with `shotglass train --resume`",
+            folder.display()
+        )));
+    }
     if let (Some(folder), Some(Status::Finished)) = (&arguments.resume, kept.as_ref().map(|kept| kept.status)) {
         if arguments.session.is_some() || !global.overrides.is_empty() {
             let path = folder.display();
@@ -76,7 +82,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
         global.note("the run is finished already");
         return report::of(folder, format, global);
     }
-    let (source, session) = find(arguments, global, kept.as_ref())?;
+    let (source, session) = find("run", arguments.session.as_deref(), global, kept.as_ref())?;
     // What a run was started with holds for its resumption too, unless it is said again.
     let split = arguments.split.map(Split::from).or(kept.as_ref().map(|kept| kept.split)).unwrap_or(Split::Validation);
     let limit = arguments.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
@@ -105,20 +111,27 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
 }
 
 /// Where a session came from.
-struct Source {
+pub(super) struct Source {
     /// As it was named.
-    name: String,
+    pub name: String,
     /// Where its new runs go.
-    runs: PathBuf,
+    pub runs: PathBuf,
 }
 
 /// The session: that of the file named, else that of the run that goes on.
-fn find(arguments: &Arguments, global: &Global, kept: Option<&Manifest>) -> Result<(Source, Session), Failure> {
-    match (&arguments.session, kept) {
+pub(super) fn find(
+    command: &str,
+    session: Option<&str>,
+    global: &Global,
+    kept: Option<&Manifest>,
+) -> Result<(Source, Session), Failure> {
+    match (session, kept) {
         (None, Some(kept)) if global.overrides.is_empty() => {
             Ok((Source { name: kept.file.clone(), runs: PathBuf::new() }, kept.session.clone()))
         }
-        (None, _) => Err(Failure::Bad("--set needs the session file: shotglass run SESSION --resume RUN".to_owned())),
+        (None, _) => {
+            Err(Failure::Bad(format!("--set needs the session file: shotglass {command} SESSION --resume RUN")))
+        }
         (Some(name), _) => {
             let (file, session) = global.session(name)?;
             Ok((Source { runs: file.runs().to_owned(), name: file.name }, session))
@@ -160,11 +173,19 @@ fn introduction(prepared: &Prepared, task: &Task, split: Split, model: &ModelInf
             "rows have the very text of a demonstration, so their prompt shows their answer (retweets?)",
         ),
     ];
+    let mut notes = vec![
+        format!("{title}{}{of} of the {split} split", if title.is_empty() { "" } else { ": " }),
+        format!("{} on {} ({}{threads})", model.name, model.device, model.dtype),
+    ];
+    notes.extend(model.classifier.as_ref().map(|classifier| {
+        let clean = match classifier.clean.as_slice() {
+            [] => "as it is in the data".to_owned(),
+            rules => format!("cleaned by {}", rules.join(", ")),
+        };
+        format!("it is a fine-tuned classifier, which reads each row's text {clean}, without the prompt around it")
+    }));
     Introduction {
-        notes: vec![
-            format!("{title}{}{of} of the {split} split", if title.is_empty() { "" } else { ": " }),
-            format!("{} on {} ({}{threads})", model.name, model.device, model.dtype),
-        ],
+        notes,
         warnings: warnings
             .iter()
             .filter(|(count, _)| *count > 0)
@@ -251,6 +272,10 @@ pub(super) fn print(summary: &Summary, manifest: Option<&Manifest>) -> Result<()
 
 /// Speeds, and what the shared prefix saved. Tokens are known of the last leg alone, so they are told of runs in one leg.
 fn figures(manifest: &Manifest) -> Figures {
+    if manifest.training.is_some() {
+        // Its time went into training.
+        return Figures::default();
+    }
     let (seconds, rows) = manifest.work();
     let rows_per_second = (seconds > 0.0 && rows > 0).then(|| rows as f64 / seconds);
     let whole = manifest.stats.filter(|stats| stats.rows == manifest.rows && stats.seconds > 0.0);

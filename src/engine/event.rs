@@ -213,6 +213,8 @@ pub struct Trained {
     pub seconds: f64,
     /// Rows trained on in this leg, each as often as it was.
     pub rows: usize,
+    /// Seconds of a step in this leg: the mean of all but the first two.
+    pub step_seconds: f64,
     /// The step of the best weights.
     pub best_step: usize,
     /// The metric by which they were told, and its value.

@@ -176,6 +176,7 @@ pub fn train(job: &Job, request: &TrainRequest, threads: usize) -> Result<Traine
         steps: outcome.steps,
         seconds: started.elapsed().as_secs_f64(),
         rows: outcome.rows,
+        step_seconds: outcome.step_seconds,
         best_step: outcome.best_step,
         best: outcome.best.map(|value| (settings.best.name().to_owned(), value)),
         stopped: outcome.stopped,

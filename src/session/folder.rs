@@ -148,6 +148,9 @@ pub struct TrainingRecord {
     pub started: Option<Started>,
     /// Steps done, in all legs; of one that goes on or was killed, those up to its best evaluation or last checkpoint.
     pub steps: usize,
+    /// Seconds of a step in the last leg, evaluations and checkpoints not counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_seconds: Option<f64>,
     /// The best evaluation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub best: Option<BestRecord>,
@@ -194,7 +197,8 @@ pub struct DataRecord {
 /// The prompts of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PromptRecord {
-    /// SHA-256 over the prompt's template, the demonstrations' template and the model's chat template where it is used.
+    /// SHA-256 over the prompt's template, the demonstrations' template and the model's chat template where it is used; of
+    /// a classifier, which reads texts alone, over the names of its cleaning rules; nothing of a training.
     pub template_sha256: String,
     /// Rows shown as demonstrations, where they are the same for every prompt.
     pub demos: Vec<usize>,

@@ -22,12 +22,14 @@ use super::spec::{Session, SessionError};
 pub use list::SessionEntry;
 
 /// The sessions inside the program, by name.
-const SESSIONS: [(&str, &str); 5] = [
+const SESSIONS: [(&str, &str); 7] = [
     ("zero-shot", include_str!("../../sessions/zero-shot.toml")),
     ("few-shot", include_str!("../../sessions/few-shot.toml")),
     ("zero-shot-generate", include_str!("../../sessions/zero-shot-generate.toml")),
+    ("fine-tune", include_str!("../../sessions/fine-tune.toml")),
     ("womens-march-zero-shot", include_str!("../../sessions/womens-march-zero-shot.toml")),
     ("womens-march-few-shot", include_str!("../../sessions/womens-march-few-shot.toml")),
+    ("womens-march-fine-tune", include_str!("../../sessions/womens-march-fine-tune.toml")),
 ];
 
 /// The files inside the program that bundled sessions read, by name.

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use crate::data::clean::Cleaner;
 use crate::data::source::{self, Fetched};
 use crate::data::{DataError, Dataset, Split};
+use crate::engine::command::Method;
+use crate::engine::{Classifier, ModelInfo};
 use crate::prompt::{Answers, ChatTemplate, Prompt, PromptError, PromptSpec, Renderer};
 
 use super::spec::Session;
@@ -28,6 +30,32 @@ pub enum PrepareError {
     NoRows {
         /// The split.
         split: Split,
+    },
+    /// A fine-tuned encoder that is asked to write.
+    #[error(
+        "decode.method = \"generate\": {model} is a classifier, which continues no text; say decode.method = \"score\""
+    )]
+    Generates {
+        /// The model's name.
+        model: String,
+    },
+    /// A fine-tuned encoder of other labels.
+    #[error("{model} tells apart {known}, and the session's labels are {labels}: they must be the same, in any order")]
+    OtherLabels {
+        /// The model's name.
+        model: String,
+        /// Its labels.
+        known: String,
+        /// The session's labels.
+        labels: String,
+    },
+    /// A fine-tuned encoder whose texts went through rules that are not known here.
+    #[error("{model} was trained on texts that went through {rules}, and not all of these rules are known here")]
+    Rules {
+        /// The model's name.
+        model: String,
+        /// The rules.
+        rules: String,
     },
     /// Too few labels to tell apart.
     #[error("data.labels: {count} label{} to choose from; name two at least, as {{ \"1\" = \"yes\", \"0\" = \"no\" }}", if *.count == 1 { "" } else { "s" })]
@@ -88,6 +116,36 @@ impl Prepared {
         let rows = self.data.split(split);
         let rows = limit.and_then(|limit| rows.get(..limit)).unwrap_or(rows);
         if rows.is_empty() { Err(PrepareError::NoRows { split }) } else { Ok(rows) }
+    }
+
+    /// What a model is shown of a row: the prompt, or of a classifier the row's text alone. Nothing of the model needs to be
+    /// known where the prompt is no chat.
+    pub fn shown(&self, row: usize, model: Option<&ModelInfo>) -> Result<String, PrepareError> {
+        if let Some((model, classifier)) = model.and_then(|model| Some((model, model.classifier.as_ref()?))) {
+            let cleaner = self.classifier(model, classifier)?;
+            return Ok(plain_text(&self.data, &cleaner, row).into_owned());
+        }
+        let renderer = self.renderer(model.and_then(|model| model.chat.clone()))?;
+        Ok(renderer.prompt(row)?.text)
+    }
+
+    /// Whether a classifier can do what the session asks, and the rules that its texts go through.
+    pub fn classifier(&self, model: &ModelInfo, classifier: &Classifier) -> Result<Cleaner, PrepareError> {
+        let name = || model.name.clone();
+        if self.session.decode.method == Method::Generate {
+            return Err(PrepareError::Generates { model: name() });
+        }
+        let sorted = |labels: &[String]| {
+            let mut labels = labels.to_vec();
+            labels.sort();
+            labels
+        };
+        if sorted(&classifier.labels) != sorted(self.data.labels()) {
+            let (known, labels) = (classifier.labels.join(", "), self.data.labels().join(", "));
+            return Err(PrepareError::OtherLabels { model: name(), known, labels });
+        }
+        let unknown = |_| PrepareError::Rules { model: name(), rules: classifier.clean.join(", ") };
+        Cleaner::new(&classifier.clean).map_err(unknown)
     }
 
     /// Whether there are labels to choose from.

@@ -110,6 +110,9 @@ pub enum TrainingError {
         /// Why not.
         error: std::io::Error,
     },
+    /// The engine, or a cancel.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     /// The session's labels.
     #[error(transparent)]
     Prepare(#[from] PrepareError),
@@ -409,6 +412,7 @@ impl Training {
         let best = trained.best.as_ref().map(|(metric, value)| (metric, *value));
         let record = self.training();
         (record.steps, record.stopped) = (trained.steps, trained.stopped);
+        record.step_seconds = (trained.step_seconds > 0.0).then_some(trained.step_seconds);
         record.best = Some(best_record(trained.best_step, best));
         self.plan.manifest.set(Status::Finished, None);
         self.predictions.replace_all(&test)?;

@@ -87,6 +87,8 @@ pub struct Outcome {
     pub steps: usize,
     /// Rows trained on in this leg, each as often as it was.
     pub rows: usize,
+    /// Seconds of a step in this leg: the mean of all but the first two, in which memory is got; 0 where there are none.
+    pub step_seconds: f64,
     /// The step of the best weights.
     pub best_step: usize,
     /// The best value of the metric.
@@ -132,6 +134,9 @@ pub struct Trainer<'a, L: Layers> {
     per_epoch: usize,
     steps: usize,
     rows: usize,
+    /// Steps of this leg, and of those behind the first two the seconds and how many they are.
+    begun: usize,
+    timed: (f64, usize),
     /// Seconds a step and rows a second, over the last steps.
     speed: Option<(f64, f64)>,
     evaluation: Option<f64>,
@@ -192,6 +197,8 @@ impl<'a, L: Layers> Trainer<'a, L> {
             per_epoch,
             steps,
             rows: 0,
+            begun: 0,
+            timed: (0.0, 0),
             speed: None,
             evaluation: None,
             last: (0.0, 0.0, 0.0),
@@ -233,6 +240,7 @@ impl<'a, L: Layers> Trainer<'a, L> {
         Ok(Outcome {
             steps: self.state.step,
             rows: self.rows,
+            step_seconds: self.timed.0 / self.timed.1.max(1) as f64,
             best_step: self.state.best_step,
             best: self.state.best,
             stopped,
@@ -373,6 +381,10 @@ impl<'a, L: Layers> Trainer<'a, L> {
         self.rows += rows;
         self.last = (loss, rate, norm);
         let seconds = started.elapsed().as_secs_f64();
+        self.begun += 1;
+        if self.begun > 2 {
+            self.timed = (self.timed.0 + seconds, self.timed.1 + 1);
+        }
         let blend = |old: Option<f64>, new: f64| old.map_or(new, |old| old + 0.1 * (new - old));
         self.speed = Some((
             blend(self.speed.map(|speed| speed.0), seconds),

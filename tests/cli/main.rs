@@ -11,3 +11,5 @@ mod home;
 mod resume;
 mod sessions;
 mod terminal;
+mod train;
+mod trainings;

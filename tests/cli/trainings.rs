@@ -25,8 +25,8 @@ fn home(rows: usize) -> Home {
     }
     home.write("rows.csv", &text);
     let train = format!(
-        "\n[train]\nmodel = \"{BERT}\"\nepochs = 3\nbatch_size = 8\nmax_length = 48\nlearning_rate = 1e-3\nlogging_steps = 5\n\
-         save_steps = 7\n"
+        "\n[train]\nmodel = \"{BERT}\"\nepochs = 3\nbatch_size = 8\nmax_length = 48\nlearning_rate = 2e-3\nlogging_steps = 5\n\
+         save_steps = 60\n"
     );
     home.write("session.toml", &(session("") + &train));
     home
@@ -52,7 +52,7 @@ fn left(folder: &Path) -> Vec<(&'static str, Vec<u8>)> {
 
 #[test]
 fn killed_at_ten_moments_and_resumed() {
-    let unbroken = home(500);
+    let unbroken = home(3000);
     let started = Instant::now();
     assert!(start(&unbroken, &["train", "session.toml"]).wait().unwrap().success());
     let length = started.elapsed();
@@ -61,7 +61,7 @@ fn killed_at_ten_moments_and_resumed() {
     let mut random = 0x5eed_u64;
     let (mut kills, mut amidst) = (0, 0);
     while kills < 10 {
-        let home = home(500);
+        let home = home(3000);
         loop {
             let run = folder(&home).map(|run| run.to_str().unwrap().to_owned());
             let arguments = match &run {
@@ -101,9 +101,9 @@ fn killed_at_ten_moments_and_resumed() {
 #[cfg(unix)]
 #[test]
 fn ctrl_c_keeps_a_checkpoint() {
-    let unbroken = home(400);
+    let unbroken = home(2000);
     assert!(start(&unbroken, &["train", "session.toml"]).wait().unwrap().success());
-    let home = home(400);
+    let home = home(2000);
     let mut child = start(&home, &["train", "session.toml"]);
     while !folder(&home).is_some_and(|run| run.join("checkpoints").exists()) {
         assert!(child.try_wait().unwrap().is_none(), "the training ended too early: make it longer");
@@ -121,7 +121,7 @@ fn ctrl_c_keeps_a_checkpoint() {
 
 #[test]
 fn the_best_weights_classify_like_any_model() {
-    let home = home(400);
+    let home = home(2000);
     let trained = home.json(&["train", "session.toml", "--threads", "2"]);
     assert_eq!(trained["epochs"].as_array().unwrap().len(), 3);
     assert!(trained["accuracy"].as_f64().unwrap() > 0.9, "{trained}");

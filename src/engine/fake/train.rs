@@ -131,6 +131,7 @@ pub(super) fn train(
         steps: done,
         seconds: (done - begun) as f64,
         rows: rows * done / each_epoch,
+        step_seconds: 0.0,
         best_step: going.best.map_or(done, |(step, _)| step),
         best: going.best.map(|(_, value)| (settings.best.name().to_owned(), value)),
         stopped,

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::data::Split;
 use crate::engine::command::Method;
-use crate::engine::{Answer, EngineError, GenerateRequest, ModelInfo, ScoreRequest, Work};
+use crate::engine::{Answer, Classifier, EngineError, GenerateRequest, ModelInfo, ScoreRequest, Work};
 use crate::prompt::Prompt;
 use crate::session::folder::{self, DataRecord, Manifest, ModelRecord, PromptRecord, Seeds, Status};
 use crate::session::predictions::{Columns, Prediction, margin};
@@ -24,7 +24,7 @@ pub struct Task {
 }
 
 impl Task {
-    /// Writes the prompts of a split's first `limit` rows for `model`. `file` is what the session file is called.
+    /// Writes the prompts of a split's first `limit` rows for `model`; of a classifier they are the rows' texts alone. `file` is what the session file is called.
     /// `progress` is told before each prompt how many are written, of how many, and returns false to stop, which is
     /// [`EngineError::Cancelled`].
     pub fn new(
@@ -37,15 +37,11 @@ impl Task {
     ) -> Result<Self, RunError> {
         prepared.check_labels()?;
         let rows = prepared.rows(split, limit)?.to_vec();
-        let renderer = prepared.renderer(model.chat.clone()).map_err(PrepareError::from)?;
-        let prompts = prepare::prompts(&renderer, &rows, progress).map_err(PrepareError::from)?;
-        let prompts = prompts.ok_or(EngineError::Cancelled)?;
-        let record = PromptRecord {
-            template_sha256: template_sha256(prepared, model),
-            demos: renderer.demos().unwrap_or_default().to_vec(),
-            duplicates: renderer.duplicates(&rows).len(),
+        let written = match &model.classifier {
+            Some(classifier) => texts(prepared, &rows, model, classifier, progress)?,
+            None => prompts(prepared, &rows, model, progress)?,
         };
-        let uses_options = renderer.uses_options();
+        let Written { prompts, record, uses_options } = written.ok_or(EngineError::Cancelled)?;
         let manifest = manifest(prepared, file, (split, limit, rows.len()), model, record);
         Ok(Self { prepared: Arc::clone(prepared), rows, prompts, manifest, uses_options })
     }
@@ -141,6 +137,53 @@ impl Task {
     }
 }
 
+/// What the model is shown of each row, and what the manifest says of it.
+struct Written {
+    prompts: Vec<Prompt>,
+    record: PromptRecord,
+    uses_options: bool,
+}
+
+/// The prompts of some rows; none if `progress` said to stop.
+fn prompts(
+    prepared: &Prepared,
+    rows: &[usize],
+    model: &ModelInfo,
+    progress: &mut dyn FnMut(usize, usize) -> bool,
+) -> Result<Option<Written>, PrepareError> {
+    let renderer = prepared.renderer(model.chat.clone())?;
+    let Some(prompts) = prepare::prompts(&renderer, rows, progress)? else { return Ok(None) };
+    let record = PromptRecord {
+        template_sha256: template_sha256(prepared, model),
+        demos: renderer.demos().unwrap_or_default().to_vec(),
+        duplicates: renderer.duplicates(rows).len(),
+    };
+    Ok(Some(Written { prompts, record, uses_options: renderer.uses_options() }))
+}
+
+/// The texts of some rows as a classifier reads them, with nothing around them; none if `progress` said to stop.
+fn texts(
+    prepared: &Prepared,
+    rows: &[usize],
+    model: &ModelInfo,
+    classifier: &Classifier,
+    progress: &mut dyn FnMut(usize, usize) -> bool,
+) -> Result<Option<Written>, PrepareError> {
+    let cleaner = prepared.classifier(model, classifier)?;
+    let mut prompts = Vec::with_capacity(rows.len());
+    for row in rows {
+        if !progress(prompts.len(), rows.len()) {
+            return Ok(None);
+        }
+        let text = prepare::plain_text(&prepared.data, &cleaner, *row).into_owned();
+        prompts.push(Prompt { text, options: None, demos: Vec::new() });
+    }
+    progress(rows.len(), rows.len());
+    let template_sha256 = sha256(classifier.clean.iter().map(String::as_str));
+    let record = PromptRecord { template_sha256, demos: Vec::new(), duplicates: 0 };
+    Ok(Some(Written { prompts, record, uses_options: false }))
+}
+
 /// The manifest of a run that begins now.
 fn manifest(
     prepared: &Prepared,
@@ -193,12 +236,17 @@ pub fn best(logprobs: &[f64]) -> Option<usize> {
     numbers.rev().max_by(|a, b| a.1.total_cmp(b.1)).map(|(index, _)| index)
 }
 
-/// SHA-256 over all that is written around a row's text, each part behind a NUL.
+/// SHA-256 over all that is written around a row's text.
 fn template_sha256(prepared: &Prepared, model: &ModelInfo) -> String {
     let prompt = &prepared.session.prompt;
     let chat = if prompt.chat { model.chat.as_ref().map(|chat| chat.source.as_str()) } else { None };
+    sha256([prompt.template.as_str(), &prompt.demo, &prompt.separator, chat.unwrap_or_default()])
+}
+
+/// SHA-256 over some texts, each with a NUL behind it.
+fn sha256<'t>(parts: impl IntoIterator<Item = &'t str>) -> String {
     let mut hash = Sha256::new();
-    for part in [prompt.template.as_str(), &prompt.demo, &prompt.separator, chat.unwrap_or_default()] {
+    for part in parts {
         hash.update(part.as_bytes());
         hash.update([0]);
     }

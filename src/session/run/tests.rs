@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::data::Split;
 use crate::engine::fake::{Fake, Rule, Script};
-use crate::engine::{ModelInfo, ScoreRequest};
+use crate::engine::{Classifier, ModelInfo, ScoreRequest};
 use crate::model::tokenizer::Tokenizer;
 use crate::session::Session;
 use crate::session::prepare::Prepared;
@@ -245,4 +245,69 @@ fn writing_the_prompts_can_be_cancelled() {
     let task = Task::new(&prepared, "a.toml", Split::Test, None, &bench.model, &mut progress);
     assert!(matches!(task, Err(RunError::Engine(EngineError::Cancelled))));
     assert_eq!(told, [(0, 8), (1, 8), (2, 8)]);
+}
+
+/// What the fake engine loads, as if it were a fine-tuned encoder.
+fn classifier(model: &ModelInfo, labels: &[&str], clean: &[&str]) -> ModelInfo {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    ModelInfo {
+        name: model.name.clone(),
+        origin: model.origin.clone(),
+        sha256: model.sha256.clone(),
+        device: model.device.clone(),
+        dtype: model.dtype.clone(),
+        context: model.context,
+        threads: model.threads,
+        tokenizer: Arc::clone(&model.tokenizer),
+        chat: None,
+        classifier: Some(Classifier { labels: words(labels), clean: words(clean), max_length: 16 }),
+    }
+}
+
+#[test]
+fn a_classifier_reads_texts_alone() {
+    let home = TempDir::new().unwrap();
+    let prepared = prepared(home.path(), "[data.codebook]\ntext = { \"text 0 good\" = \"a word\" }");
+    let mut session = prepared.session.clone();
+    session.prompt.template = "Say {{ options }} of {{ text }}".into();
+    session.data.clean = vec!["lowercase".into()];
+    let bench = Bench::new(Script { rules: rules(), ..Script::default() });
+    let model = classifier(&bench.model, &["no", "yes"], &["whitespace"]);
+    let new = |prepared: &Arc<Prepared>, model: &ModelInfo| {
+        Task::new(prepared, "a.toml", Split::Test, None, model, &mut |_, _| true)
+    };
+    let prepared = Arc::new(Prepared::new(session, &mut |_, _| true).unwrap());
+    let task = new(&prepared, &model).unwrap();
+    for (row, prompt) in task.rows().iter().zip(task.prompts()) {
+        assert_eq!(prompt.text, prepared.data.raw_text(*row).trim());
+        assert_eq!(prompt.text, prepared.shown(*row, Some(&model)).unwrap());
+        assert_eq!((prompt.options.as_ref(), prompt.demos.len()), (None, 0));
+    }
+    assert!(prepared.shown(0, None).unwrap().starts_with("Say yes, no of "));
+    let other = new(&prepared, &classifier(&bench.model, &["yes", "no"], &[])).unwrap();
+    assert_ne!(task.manifest().prompt.template_sha256, other.manifest().prompt.template_sha256);
+    assert_eq!(task.manifest().prompt.template_sha256.len(), 64);
+
+    let mut recording = Recording::create(task, home.path()).unwrap();
+    let outcome = bench.answer(&mut recording, usize::MAX);
+    let (summary, _) = finish(recording, outcome);
+    assert_eq!(summary.report.unwrap().accuracy, 1.0);
+    let mut told = 0;
+    let stopped = Task::new(&prepared, "a.toml", Split::Test, None, &model, &mut |done, _| {
+        told = done;
+        done < 2
+    });
+    assert!(matches!(stopped, Err(RunError::Engine(EngineError::Cancelled))) && told == 2);
+
+    let error = |model: &ModelInfo| new(&prepared, model).err().unwrap().to_string();
+    assert_eq!(
+        error(&classifier(&bench.model, &["yes", "perhaps"], &[])),
+        "scripted tells apart yes, perhaps, and the session's labels are yes, no: they must be the same, in any order"
+    );
+    assert!(error(&classifier(&bench.model, &["yes", "no", "no"], &[])).contains("yes, no, no"));
+    assert!(error(&classifier(&bench.model, &["yes", "no"], &["urls", "stemmed"])).contains("urls, stemmed"));
+    let mut session = prepared.session.clone();
+    session.decode.method = crate::engine::command::Method::Generate;
+    let error = new(&Arc::new(prepared.with_session(session)), &model).err().unwrap().to_string();
+    assert!(error.contains("is a classifier") && error.ends_with("decode.method = \"score\""), "{error}");
 }

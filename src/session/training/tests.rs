@@ -121,7 +121,15 @@ fn first_half(folder: &Path) -> Vec<Update> {
 }
 
 fn trained() -> Trained {
-    Trained { steps: 6, seconds: 2.0, rows: 12, best_step: 3, best: Some(("f1".into(), 0.65)), stopped: None }
+    Trained {
+        steps: 6,
+        seconds: 2.0,
+        rows: 12,
+        step_seconds: 0.25,
+        best_step: 3,
+        best: Some(("f1".into(), 0.65)),
+        stopped: None,
+    }
 }
 
 /// Every file that must not depend on where a training was broken.
