@@ -68,7 +68,7 @@ impl Line {
                     1 => "; the text of 1 row is cut".to_owned(),
                     rows => format!("; the texts of {rows} rows are cut"),
                 };
-                line(0, EventKind::Started, format!("{} begins{cut}", started.model))
+                line(0, EventKind::Started, format!("{} begins: {} steps{cut}", started.model, started.steps))
             }
             Update::Saved { step, .. } => line(*step, EventKind::Saved, "checkpoint kept".to_owned()),
             Update::Best { step, metric, value } => {

@@ -18,7 +18,7 @@ use super::{Format, Global, log, signals};
 pub(super) struct Arguments {
     /// Session to open: a file, or the name of a bundled one [default: zero-shot]
     session: Option<String>,
-    /// Keys to press, as the keymap names them: tab ctrl-r "typed text" wait wait:100
+    /// Keys to press, as the keymap names them: tab ctrl-r "typed text" wait wait:100 step:20
     #[arg(long, default_value = "wait")]
     keys: String,
     /// Columns and lines

@@ -96,6 +96,8 @@ pub enum Step {
     Wait,
     /// Until so many rows of the run are answered.
     Rows(usize),
+    /// Until a training has done so many steps.
+    Steps(usize),
 }
 
 /// What is on the picture.
@@ -116,7 +118,7 @@ pub struct Options {
     pub training: Option<String>,
 }
 
-/// Reads keys as `tab ctrl-r "typed text" wait wait:100`.
+/// Reads keys as `tab ctrl-r "typed text" wait wait:100 step:20`.
 ///
 /// # Errors
 /// The first that is not known, or text without its closing quote.
@@ -137,6 +139,10 @@ pub fn parse(text: &str) -> Result<Vec<Step>, PictureError> {
             Some(rows) if rows.starts_with(':') => {
                 let number = rows.strip_prefix(':').and_then(|rows| rows.parse().ok());
                 Step::Rows(number.ok_or_else(|| PictureError::Keys(format!("{word}: expected as in wait:100")))?)
+            }
+            None if word.starts_with("step:") => {
+                let number = word.strip_prefix("step:").and_then(|steps| steps.parse().ok());
+                Step::Steps(number.ok_or_else(|| PictureError::Keys(format!("{word}: expected as in step:20")))?)
             }
             _ => Step::Key(word.parse::<Chord>()?),
         });
@@ -232,6 +238,11 @@ impl Sitter<'_> {
             Step::Rows(rows) => self.wait(&format!("wait:{rows}"), |bench| {
                 bench.app.run.as_ref().is_some_and(|run| run.rows.len() >= *rows || !run.is_live())
             }),
+            // One that ended before is as good as there.
+            Step::Steps(steps) => self.wait(&format!("step:{steps}"), |bench| {
+                let train = &bench.app.train;
+                !train.beginning && train.shown.as_ref().is_none_or(|shown| shown.step() >= *steps || !train.live)
+            }),
         }
     }
 
@@ -292,10 +303,15 @@ mod tests {
     fn keys_are_read() {
         let key = |name: &str| Step::Key(name.parse().unwrap());
         let text = |text: &str| Step::Text(text.to_owned());
-        let steps = parse(r#" tab ctrl-r "a b \"  wait wait:20 ? "#).unwrap();
-        assert_eq!(steps, [key("tab"), key("ctrl-r"), text("a b \\"), Step::Wait, Step::Rows(20), key("?")]);
+        let steps = parse(r#" tab ctrl-r "a b \"  wait wait:20 step:7 ? "#).unwrap();
+        assert_eq!(
+            steps,
+            [key("tab"), key("ctrl-r"), text("a b \\"), Step::Wait, Step::Rows(20), Step::Steps(7), key("?")]
+        );
         assert_eq!(parse("").unwrap(), []);
-        for (keys, error) in [("tba", "unknown key `tba`"), ("\"a", "no closing quote"), ("wait:x", "wait:100")] {
+        for (keys, error) in
+            [("tba", "unknown key `tba`"), ("\"a", "no closing quote"), ("wait:x", "wait:100"), ("step:", "step:20")]
+        {
             let told = parse(keys).unwrap_err().to_string();
             assert!(told.starts_with("--keys: ") && told.contains(error), "{told}");
         }

@@ -708,7 +708,10 @@ fn fixed(app: &App) -> App {
             Window::Question(question) => {
                 (question.title, question.text) = (fix(&question.title), fix_time(&fix(&question.text)));
             }
-            Window::Picker(picker) => picker.title = fix(&picker.title),
+            Window::Picker(picker) => {
+                picker.title = fix(&picker.title);
+                picker.items.iter_mut().for_each(|item| item.title = fix(&item.title));
+            }
             Window::Input(input) => {
                 input.title = fix(&input.title);
                 let text = fix(input.editor.text());
