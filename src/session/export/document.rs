@@ -25,8 +25,11 @@ pub(super) fn document(run: &str, manifest: &Value, report: &Value, predictions:
     if report.is_null() {
         text += "**The run is not finished:** the figures are those of the rows answered so far.\n\n";
     }
-    text += &setup(&session, manifest);
-    text += &prompt(&session);
+    let trained = manifest.pointer("/training").is_some_and(|training| !training.is_null());
+    text += &setup(&session, manifest, trained);
+    if !trained {
+        text += &prompt(&session);
+    }
     text += "## Results\n\n";
     if labelled.is_empty() {
         text += "No row has a gold label.\n\n";
@@ -38,7 +41,7 @@ pub(super) fn document(run: &str, manifest: &Value, report: &Value, predictions:
         text += &confusion(&figures.confusion);
     }
     text += "## Methods\n\n";
-    text += &methods(&session, predictions, &figures);
+    text += &methods(&session, manifest.pointer("/training").filter(|_| trained), predictions, &figures);
     if !manifest.is_null() {
         let manifest = crate::text::json(manifest).unwrap_or_default();
         text += &format!("\n\n## Manifest\n\n{}", fence("json", &manifest));
@@ -94,7 +97,7 @@ fn splits(rows: &[Prediction]) -> String {
 }
 
 /// What the run was made of: what was asked for, and of the model what really ran.
-fn setup(session: &Session<'_>, manifest: &Value) -> String {
+fn setup(session: &Session<'_>, manifest: &Value, trained: bool) -> String {
     let ran = Session(manifest);
     let model = [
         ("Model", "/model/name"),
@@ -104,18 +107,31 @@ fn setup(session: &Session<'_>, manifest: &Value) -> String {
         ("Number format", "/model/dtype"),
         ("Data's SHA-256", "/data/sha256"),
     ];
-    let entries = [
-        ("Model asked for", "/model/source"),
+    let data = [
         ("Data", "/data/path"),
         ("Text column", "/data/text"),
         ("Label column", "/data/label"),
         ("Seed of the splits", "/data/seed"),
+    ];
+    let prompted = [
+        ("Model asked for", "/model/source"),
         ("Shots per class", "/prompt/shots"),
         ("Decoding", "/decode/method"),
         ("Answer rule", "/answer/rule"),
     ];
-    let known: String = entries
+    let tuned = [
+        ("Encoder asked for", "/train/model"),
+        ("Epochs", "/train/epochs"),
+        ("Batch size", "/train/batch_size"),
+        ("Learning rate", "/train/learning_rate"),
+        ("Weight decay", "/train/weight_decay"),
+        ("Longest text in tokens", "/train/max_length"),
+        ("Seed of the training", "/train/seed"),
+    ];
+    let how: &[(&str, &str)] = if trained { &tuned } else { &prompted };
+    let known: String = data
         .into_iter()
+        .chain(how.iter().copied())
         .map(|(name, pointer)| (name, session.value(pointer)))
         .chain(model.into_iter().map(|(name, pointer)| (name, ran.value(pointer))))
         .filter_map(|(name, value)| Some(format!("- {name}: {}\n", value?)))
@@ -195,9 +211,13 @@ fn confusion(confusion: &Confusion) -> String {
 }
 
 /// One paragraph, to be taken into a paper and read again there.
-fn methods(session: &Session<'_>, predictions: &Predictions, report: &Report) -> String {
-    let mut sentences = vec![classified(session, predictions)];
-    match session.text("/decode/method") {
+fn methods(session: &Session<'_>, training: Option<&Value>, predictions: &Predictions, report: &Report) -> String {
+    let first = match training {
+        Some(training) => fine_tuned(session, &Session(training), predictions),
+        None => classified(session, predictions),
+    };
+    let mut sentences = vec![first];
+    match session.text("/decode/method").filter(|_| training.is_none()) {
         Some("score") => sentences.push(
             "For each row the log-probability of every label given the prompt was computed over the label's own tokens, \
              and the most probable label was taken as the answer."
@@ -225,6 +245,37 @@ fn methods(session: &Session<'_>, predictions: &Predictions, report: &Report) ->
     }
     sentences.push(format!("Exported by Shotglass {}.", env!("CARGO_PKG_VERSION")));
     sentences.join(" ") + "\n"
+}
+
+/// How the encoder was trained that classified the rows.
+fn fine_tuned(session: &Session<'_>, training: &Session<'_>, predictions: &Predictions) -> String {
+    let value = |pointer: &str| session.value(pointer).unwrap_or_else(|| "some".to_owned());
+    let trained = |pointer: &str| training.value(pointer);
+    let mut text = format!(
+        "The {} of the {} were classified with the encoder {}, fine-tuned with a classification head on {} rows of the \
+         train split (seed {}): at most {} epochs in batches of {}, AdamW with a learning rate of {} ({} schedule) and a weight \
+         decay of {}, texts cut to {} tokens, seed {}",
+        rows(predictions.rows.len()),
+        splits(&predictions.rows),
+        value("/train/model"),
+        trained("/train_rows").unwrap_or_else(|| "the".to_owned()),
+        value("/data/seed"),
+        value("/train/epochs"),
+        value("/train/batch_size"),
+        value("/train/learning_rate"),
+        value("/train/schedule"),
+        value("/train/weight_decay"),
+        value("/train/max_length"),
+        value("/train/seed"),
+    );
+    if let Some(((step, metric), rows)) =
+        trained("/best/step").zip(trained("/best/metric")).zip(trained("/validation_rows"))
+    {
+        text += &format!(
+            "; the weights after step {step} were taken, which had the best {metric} on {rows} validation rows"
+        );
+    }
+    text + "."
 }
 
 fn classified(session: &Session<'_>, predictions: &Predictions) -> String {

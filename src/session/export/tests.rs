@@ -151,3 +151,23 @@ fn formats_have_names() {
     }
     assert_eq!("mdd".parse::<Format>().unwrap_err(), "unknown format `mdd`: csv, json, md");
 }
+
+#[test]
+fn markdown_tells_how_an_encoder_was_trained() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = run(folder.path());
+    let mut manifest = manifest();
+    manifest["session"]["train"] = serde_json::json!({
+        "model": "microsoft/deberta-v3-small", "epochs": 3, "batch_size": 32, "learning_rate": 5e-5, "schedule": "linear",
+        "weight_decay": 0.01, "max_length": 128, "seed": 42
+    });
+    manifest["training"] = serde_json::json!({
+        "train_rows": 4000, "validation_rows": 500, "best": { "step": 250, "metric": "f1", "value": 0.9 }
+    });
+    fs::write(run.join("manifest.json"), manifest.to_string()).unwrap();
+    let text = exported(&run, Format::Md);
+    assert!(text.contains("fine-tuned with a classification head on 4000 rows of the train split (seed 42)"), "{text}");
+    assert!(text.contains("the weights after step 250 were taken, which had the best f1 on 500 validation rows"));
+    assert!(text.contains("- Epochs: 3\n") && text.contains("- Encoder asked for: microsoft/deberta-v3-small\n"));
+    assert!(!text.contains("## Prompt") && !text.contains("prompting") && !text.contains("new tokens"), "{text}");
+}
