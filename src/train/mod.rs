@@ -1,4 +1,5 @@
-//! Fine-tuning an encoder on labelled texts, with the meaning and the defaults of Hugging Face's `Trainer`.
+//! Fine-tuning an encoder on labelled texts, with the meaning of Hugging Face's `Trainer`. Defaults are its too, but for the batch size and
+//! the weight decay of the published experiment, and texts of like length in one batch.
 //!
 //! [`trainer`] is the loop, with [`loss`], [`optimizer`], schedule, order of rows and guards beside it; [`checkpoint`] keeps what
 //! it needs to go on. [`settings`] says what can be asked for, [`update`] what a training tells while it goes on, [`control`] how it is steered

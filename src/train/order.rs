@@ -2,7 +2,7 @@
 
 use crate::model::layers::seed;
 
-/// Batches whose texts are sorted by length together, as `Trainer`'s sampler does.
+/// Batches whose texts are sorted by length together, as in `Trainer`'s sampler.
 const MEGA: usize = 50;
 
 /// The places of `count` rows in a random order: Fisher and Yates' shuffle.
@@ -18,20 +18,30 @@ fn shuffled(count: usize, seed: u64) -> Vec<usize> {
 
 /// The batches of an epoch, each the places of its rows.
 pub fn batches(lengths: &[usize], batch: usize, grouped: bool, seed: u64, epoch: usize) -> Vec<Vec<usize>> {
-    let mut order = shuffled(lengths.len(), seed::derive(seed, epoch as u64));
-    let length = |place: &usize| lengths.get(*place).copied().unwrap_or(0);
-    if grouped {
-        let mega = (batch * MEGA).min(lengths.len() / 4).max(batch).max(1);
-        for part in order.chunks_mut(mega) {
-            part.sort_by_key(|place| std::cmp::Reverse(length(place)));
-        }
-        // The longest text goes first, so that too little memory shows at once.
-        let longest = (0..order.len()).step_by(mega).max_by_key(|start| order.get(*start).map(length));
-        if let Some(start) = longest {
-            order.swap(0, start);
-        }
+    let batch = batch.max(1);
+    let seed = seed::derive(seed, epoch as u64);
+    let mut order = shuffled(lengths.len(), seed);
+    if !grouped {
+        return order.chunks(batch).map(<[usize]>::to_vec).collect();
     }
-    order.chunks(batch.max(1)).map(<[usize]>::to_vec).collect()
+    let length = |place: &usize| lengths.get(*place).copied().unwrap_or(0);
+    // Whole batches, so that the one that is not full is the last one.
+    let mega = (batch * MEGA).min(lengths.len() / 4 / batch * batch).max(batch);
+    for part in order.chunks_mut(mega) {
+        part.sort_by_key(|place| std::cmp::Reverse(length(place)));
+    }
+    let mut batches: Vec<Vec<usize>> = order.chunks(batch).map(<[usize]>::to_vec).collect();
+    let rest = batches.pop_if(|last| last.len() < batch);
+    // From long to short each time would be a rhythm that is learnt.
+    let places = shuffled(batches.len(), seed::derive(seed, u64::MAX));
+    let mut mixed: Vec<Vec<usize>> = places.iter().filter_map(|place| batches.get(*place)).cloned().collect();
+    // The longest text goes first, so that too little memory shows at once.
+    let longest = |rows: &[usize]| rows.iter().map(length).max();
+    if let Some(first) = (0..mixed.len()).max_by_key(|place| mixed.get(*place).map(|rows| longest(rows))) {
+        mixed.swap(0, first);
+    }
+    mixed.extend(rest);
+    mixed
 }
 
 #[cfg(test)]
@@ -68,8 +78,12 @@ mod tests {
                 .sum()
         };
         assert!(padding(true) * 5 < padding(false));
-        let first = batches(&lengths, 16, true, 1, 0)[0][0];
-        assert_eq!(Some(&lengths[first]), lengths.iter().max());
+        let batches = batches(&lengths, 16, true, 1, 0);
+        let longest = |rows: &Vec<usize>| rows.iter().map(|row| lengths[*row]).max().unwrap();
+        assert_eq!(longest(&batches[0]), 64);
+        // Long and short ones in no order.
+        let falls = batches.windows(2).filter(|pair| longest(&pair[0]) > longest(&pair[1])).count();
+        assert!((20..42).contains(&falls), "{falls} of {}", batches.len());
     }
 
     #[test]
