@@ -1,20 +1,57 @@
 //! Scoring with a fine-tuned encoder: each text gets the log-probabilities of the labels that it was trained for.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use rayon::prelude::*;
 
 use crate::model::classifier::{self, Classifier};
+use crate::model::locate::Located;
+use crate::model::{ModelSpec, language};
 use crate::train::loss::log_softmax;
 
 use super::command::ScoreRequest;
-use super::event::{Answer, Progress, Stats};
+use super::event::{Answer, Classifier as About, ModelInfo, Progress, Stats};
 use super::worker::{EngineError, Job};
 
 /// Texts of a batch: on the CPU one batch is one thread's, so that more would not be faster.
 const CPU_ROWS: usize = 16;
 const GPU_ROWS: usize = 256;
+
+/// The classifier that a session asks for, where it is one.
+pub fn load(job: &Job, located: &Located, spec: &ModelSpec) -> Result<Option<Classifier>, EngineError> {
+    let device = language::open(&spec.device)?;
+    // Norms and softmax stay in f32 whatever products are computed in.
+    let products = language::format_on(&device, spec.dtype)?;
+    Ok(Classifier::load(located, &device, products, &mut || !job.is_cancelled())?)
+}
+
+/// What the rest of the program sees of it.
+pub fn describe(
+    model: &Classifier,
+    located: Located,
+    spec: &ModelSpec,
+    threads: usize,
+) -> Result<ModelInfo, EngineError> {
+    let device = language::open(&spec.device)?;
+    Ok(ModelInfo {
+        name: located.name,
+        origin: located.origin,
+        sha256: model.sha256.clone(),
+        device: language::device_name(&device),
+        dtype: format!("{:?}", language::format_on(&device, spec.dtype)?).to_lowercase(),
+        context: model.context,
+        threads,
+        tokenizer: Arc::clone(&model.tokenizer),
+        chat: None,
+        classifier: Some(About {
+            labels: model.labels.clone(),
+            clean: model.clean.clone(),
+            max_length: model.max_length,
+        }),
+    })
+}
 
 /// Scores the request's labels for each of its texts.
 pub fn score(job: &Job, model: &Classifier, request: &ScoreRequest, threads: usize) -> Result<Stats, EngineError> {

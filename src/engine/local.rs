@@ -15,7 +15,7 @@ use crate::model::ops::cpu::Cpu;
 use crate::model::ops::{Ops, device};
 use crate::model::sample::Picking;
 use crate::model::weights::LoadError;
-use crate::model::{ModelSpec, kernel, language, locate};
+use crate::model::{ModelSpec, kernel, locate};
 
 use super::classify;
 use super::command::{GenerateRequest, Generation, ScoreRequest, Temperature, TrainRequest};
@@ -168,8 +168,8 @@ impl Backend for Local {
         job.loading(format!("reading {}", located.name), 0, None);
         // The old model goes first: two need not fit into memory.
         self.loaded = None;
-        if let Some(model) = classifier(job, &located, spec)? {
-            let info = Arc::new(describe_classifier(&model, located, spec, self.threads)?);
+        if let Some(model) = classify::load(job, &located, spec)? {
+            let info = Arc::new(classify::describe(&model, located, spec, self.threads)?);
             let model = Model::Classifier(Box::new(model));
             self.loaded = Some(Loaded { spec: spec.clone(), model, info: Arc::clone(&info) });
             return Ok(info);
@@ -312,39 +312,6 @@ impl Backend for Local {
         }
         train::train(job, request, self.threads)
     }
-}
-
-/// The classifier that a session asks for, where it is one.
-fn classifier(job: &Job, located: &locate::Located, spec: &ModelSpec) -> Result<Option<Classifier>, EngineError> {
-    let device = language::open(&spec.device)?;
-    // Norms and softmax stay in f32 whatever products are computed in.
-    let products = language::format_on(&device, spec.dtype)?;
-    Ok(Classifier::load(located, &device, products, &mut || !job.is_cancelled())?)
-}
-
-fn describe_classifier(
-    model: &Classifier,
-    located: locate::Located,
-    spec: &ModelSpec,
-    threads: usize,
-) -> Result<ModelInfo, EngineError> {
-    let device = language::open(&spec.device)?;
-    Ok(ModelInfo {
-        name: located.name,
-        origin: located.origin,
-        sha256: model.sha256.clone(),
-        device: language::device_name(&device),
-        dtype: format!("{:?}", language::format_on(&device, spec.dtype)?).to_lowercase(),
-        context: model.context,
-        threads,
-        tokenizer: Arc::clone(&model.tokenizer),
-        chat: None,
-        classifier: Some(super::event::Classifier {
-            labels: model.labels.clone(),
-            clean: model.clean.clone(),
-            max_length: model.max_length,
-        }),
-    })
 }
 
 /// A finished text.

@@ -284,7 +284,8 @@ impl<L: Layers> Encoder<L> {
         grads: &mut Grads<L>,
     ) -> Result<()> {
         let layers = &self.layers;
-        let Saved { seed, texts, words, positions, embedded, normed, band, blocks, head_input, pooled, active } = saved;
+        let Saved { seed, texts: _, words, positions, embedded, normed, band, blocks, head_input, pooled, active } =
+            saved;
         let lowest = (0..blocks.len()).map(Place::Layer).chain([Place::Head]).find(|place| trains(*place));
         let lowest = if trains(Place::Embeddings) { Some(Place::Embeddings) } else { lowest };
         let Some(lowest) = lowest else { return Ok(()) };
@@ -327,7 +328,6 @@ impl<L: Layers> Encoder<L> {
             let sum = layers.scatter(&grad, &vec![0; positions.len()], self.config.token_types)?;
             self.table_back(table, &sum, grads)?;
         }
-        let _ = texts;
         let (met, places) = words;
         let own = layers.scatter(&grad, &places, met.len())?;
         grads.words = Some(match grads.words.take() {
