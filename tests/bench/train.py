@@ -7,8 +7,8 @@ Both run in the same call, one after the other, with the same model folder, rows
 
 The session has data, labels and splits (train share 0.8) and a [train] section; FOLDER is the encoder in the hub's form.
 Trainer runs as in the notebook: AdamW at 5e-5 falling linearly, float32, no evaluation while steps are timed. Texts are the
-raw ones. Each side runs in a process of its own, so that its peak of memory is its own. A step's time is the median (and
-the mean without the first two); reading and saving are not in it.
+raw ones. Each side runs in a process of its own, so that its peak of memory is its own. A step's time is the mean
+without the first two; reading and saving are not in it.
 """
 
 import argparse
