@@ -226,7 +226,9 @@ impl Watched {
     pub fn step(&self) -> usize {
         let logged = self.curve.last().map_or(0, |point| point.last);
         let begun = self.started.as_ref().map_or(0, |started| started.step);
-        self.pace.map_or(0, |pace| pace.step).max(logged).max(begun)
+        // Read from its folder, what was evaluated last may lie behind what was logged last.
+        let evaluated = self.evaluations.last().map_or(0, |scores| scores.step);
+        self.pace.map_or(0, |pace| pace.step).max(logged).max(begun).max(evaluated)
     }
 
     /// Epochs done, with their fraction.
@@ -242,8 +244,7 @@ impl Watched {
 
     /// The last step of the axis: all that are planned while it goes on, else all that there are.
     pub fn end(&self) -> usize {
-        let evaluated = self.evaluations.last().map_or(0, |scores| scores.step);
-        let done = self.step().max(evaluated);
+        let done = self.step();
         if self.status == Status::Running { done.max(self.steps().unwrap_or(0)) } else { done }
     }
 

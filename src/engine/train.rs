@@ -123,7 +123,7 @@ pub fn train(job: &Job, request: &TrainRequest, threads: usize) -> Result<Traine
         None => files.config.clone(),
     };
     let mut drawn = Vec::new();
-    let encoder = classifier::with_config(
+    let encoder = classifier::read(
         config,
         &files,
         labels.len(),

@@ -66,7 +66,8 @@ impl Classifier {
             });
         }
         let tokenizer = Arc::new(Tokenizer::from_folder(folder)?);
-        let encoder = read(&files, labels.len(), device, products, 1, 0, &mut Vec::new(), go_on)?;
+        let config = files.config.clone();
+        let encoder = read(config, &files, labels.len(), device, products, 1, 0, &mut Vec::new(), go_on)?;
         let (clean, max_length) = kept(folder, files.config.context)?;
         let context = files.config.context;
         let sha256 = fingerprint::sha256(&located.files)?;
@@ -92,25 +93,10 @@ impl Classifier {
     }
 }
 
-/// Reads an encoder's weights onto a device. A head that is not there is drawn by `seed`, and `drawn` gets its names.
+/// Reads an encoder's weights onto a device; `config` is that of its files, or one with other dropouts. A head that is not
+/// there is drawn by `seed`, and `drawn` gets its names.
 #[allow(clippy::too_many_arguments)]
 pub fn read(
-    files: &EncoderFiles,
-    outputs: usize,
-    device: &Candle,
-    products: DType,
-    threads: usize,
-    seed: u64,
-    drawn: &mut Vec<String>,
-    go_on: &mut dyn FnMut() -> bool,
-) -> Result<AnyEncoder, LoadError> {
-    let config = files.config.clone();
-    with_config(config, files, outputs, device, products, threads, seed, drawn, go_on)
-}
-
-/// The same with another configuration: other dropouts, say.
-#[allow(clippy::too_many_arguments)]
-pub fn with_config(
     config: EncoderConfig,
     files: &EncoderFiles,
     outputs: usize,

@@ -31,7 +31,9 @@ fn step(app: &App) -> usize {
 
 /// Lets the training go on until so many steps are done and it stands still.
 pub fn at(desk: &mut Desk, done: usize) {
-    desk.until("it stands still behind a step", |app| step(app) == done);
+    // Before it has told that it begins it stands at step 0 too.
+    let begun = |app: &App| app.train.shown.as_ref().is_some_and(|shown| shown.started.is_some());
+    desk.until("it stands still behind a step", |app| begun(app) && step(app) == done);
     let gate = desk.gate.clone();
     desk.until("the engine stands still", |_| gate.is_holding());
     desk.settle();
