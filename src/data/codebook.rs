@@ -5,10 +5,13 @@ use std::collections::HashMap;
 use indexmap::IndexMap;
 
 /// The codes of one column and what they mean.
+#[derive(Default)]
 pub struct Codes {
     words: IndexMap<String, String>,
     /// Place in `words` of the codes that are numbers.
     numbers: HashMap<u64, usize>,
+    /// Codes that say nothing: refusals, questions that do not apply.
+    missing: Vec<String>,
 }
 
 impl Codes {
@@ -21,7 +24,33 @@ impl Codes {
                 numbers.entry(number).or_insert(place);
             }
         }
-        Self { words: words.clone(), numbers }
+        Self { words: words.clone(), numbers, missing: Vec::new() }
+    }
+
+    /// The same with codes that say nothing: each as the data has it, or the word of one.
+    pub fn with_missing(mut self, missing: &[String]) -> Self {
+        for named in missing {
+            let codes = self.words.iter().filter(|(code, word)| *word == named && *code != named);
+            self.missing.extend(codes.map(|(code, _)| code.clone()));
+            self.missing.push(named.clone());
+        }
+        self
+    }
+
+    /// Whether there are codes that say nothing.
+    pub fn has_missing(&self) -> bool {
+        !self.missing.is_empty()
+    }
+
+    /// Whether a code says nothing.
+    pub fn is_missing(&self, code: &str) -> bool {
+        self.missing.iter().any(|missing| same(missing, code))
+    }
+
+    /// Whether a word stands for codes that say nothing.
+    pub fn means_missing(&self, word: &str) -> bool {
+        self.words.iter().any(|(code, other)| other == word && self.is_missing(code))
+            || (!self.words.values().any(|other| other == word) && self.is_missing(word))
     }
 
     /// The word of a code: of the code that is spelt the same, else of the one that is the same number, so that "1.0", as
@@ -92,6 +121,18 @@ mod tests {
         assert_eq!(codes.word("01"), Some("zero one"));
         assert_eq!(codes.word("1.0"), Some("zero one"));
         assert_eq!(codes.word("infinity"), None);
+    }
+
+    #[test]
+    fn codes_that_say_nothing_are_named_by_code_or_word() {
+        let codes = codes(&[("1", "yes"), ("77", "Refusal"), ("88", "Don't know"), ("99", "Don't know")]);
+        let codes = codes.with_missing(&["77".to_owned(), "Don't know".to_owned(), "666".to_owned(), String::new()]);
+        for (code, missing) in
+            [("77.0", true), ("88", true), ("99", true), ("666", true), ("", true), ("1", false), ("7", false)]
+        {
+            assert_eq!(codes.is_missing(code), missing, "{code:?}");
+        }
+        assert!(codes.means_missing("Refusal") && codes.means_missing("Don't know") && !codes.means_missing("yes"));
     }
 
     #[test]

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::clean::Cleaner;
 use super::codebook::{Codes, same};
-use super::error::{DataError, listed, shown};
+use super::error::{DataError, shown};
+use super::labels::{self, Labels};
 use super::split::{Positions, Strata, sample, split};
 use super::table::Table;
 
@@ -81,15 +82,26 @@ impl SplitSizes {
 pub struct DataSpec {
     /// A CSV file: absolute, relative to the session file, or an `http(s)` URL.
     pub path: String,
-    /// The column that holds the text to classify.
-    #[serde(default = "default_text")]
-    pub text: String,
+    /// The column that holds the text to classify: `text` where that is not said and the file has such a column. A file
+    /// without one is a survey, whose rows are told by the columns that the prompt names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
     /// The column that holds the gold label, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// Codes of the label column to label words, in the order in which labels are listed everywhere.
     #[serde(default)]
     pub labels: IndexMap<String, String>,
+    /// Which labels there are, and in what order they are listed everywhere.
+    #[serde(default, skip_serializing_if = "LabelOrder::is_listed")]
+    pub label_order: LabelOrder,
+    /// Column to its codes that say nothing ("Refusal", "Not applicable"), each by its code or its word. In prompts such a
+    /// value is an empty text; rows with such a label are told apart in reports.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub missing: IndexMap<String, Vec<String>>,
+    /// Leave out the rows whose label says nothing; then the words of those codes are no labels either.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drop_missing: bool,
     /// Names of cleaning rules, applied in order to the text column.
     #[serde(default)]
     pub clean: Vec<String>,
@@ -116,8 +128,24 @@ pub struct DataSpec {
     pub weight: Option<String>,
 }
 
-fn default_text() -> String {
-    "text".to_owned()
+/// The text column where a session names none.
+const TEXT: &str = "text";
+
+/// Which labels there are, and in what order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LabelOrder {
+    /// All that `data.labels` lists, in its order.
+    #[default]
+    Listed,
+    /// Those that the rows of the splits have, in the order in which they first come up, as pandas' `unique()` tells them.
+    Appearance,
+}
+
+impl LabelOrder {
+    fn is_listed(&self) -> bool {
+        *self == Self::Listed
+    }
 }
 
 fn default_seed() -> u32 {
@@ -132,11 +160,12 @@ pub struct Dataset {
     cleaner: Cleaner,
     /// The words of every column that has some, the label column included.
     codes: Vec<Option<Codes>>,
-    text: usize,
+    text: Option<usize>,
+    /// The columns that tell a row where there is no text.
+    card: Vec<usize>,
+    label: Option<usize>,
     weight: Option<usize>,
-    labels: Vec<String>,
-    /// For every row of the file the place of its label in `labels`; nothing where the filter leaves the row out.
-    gold: Vec<Option<u32>>,
+    labels: Labels,
     splits: Positions,
     /// For every row of the file the split that it is in.
     membership: Vec<Option<Split>>,
@@ -153,26 +182,40 @@ impl Dataset {
     pub fn load(spec: &DataSpec, path: &Path) -> Result<Self, DataError> {
         let cleaner = Cleaner::new(&spec.clean)?;
         let table = Table::read(path)?;
-        let text = table.column(&spec.text).map_err(|error| error.at("data.text"))?;
+        let text = match &spec.text {
+            Some(name) => Some(table.column(name).map_err(|error| error.at("data.text"))?),
+            None => table.column(TEXT).ok(),
+        };
         let label = optional_column(&table, spec.label.as_deref(), "data.label")?;
         let weight = optional_column(&table, spec.weight.as_deref(), "data.weight")?;
         let codes = codes(spec, &table, label)?;
 
-        let kept = filtered(spec, &table)?;
-        let (labels, gold) = match label {
-            Some(column) => gold(&table, column, codes.get(column).and_then(Option::as_ref), &kept)?,
-            None => (words(&Codes::new(&spec.labels)), Vec::new()),
+        let mut kept = filtered(spec, &table)?;
+        let label_codes = label.and_then(|column| codes.get(column)).and_then(Option::as_ref);
+        if spec.drop_missing {
+            kept = labels::without_missing(&table, label.zip(label_codes), kept)?;
+        }
+        let mut labels = match label {
+            Some(column) => Labels::read(&table, column, label_codes, &kept)?,
+            None => Labels::listed(&Codes::new(&spec.labels)),
         };
+        if let Some(codes) = label_codes.filter(|_| spec.drop_missing) {
+            // No row that is left has one of these.
+            labels.keep(|label| !codes.means_missing(label));
+        }
         if let Some(column) = weight {
             check_weights(&table, column, &kept)?;
         }
 
         let rows = sampled(spec, &table, kept)?;
+        if label.is_some() && spec.label_order == LabelOrder::Appearance {
+            labels.in_order_of_appearance(&rows);
+        }
         let splits = if spec.stratify {
             if label.is_none() {
                 return Err(DataError::StratifyWithoutLabel);
             }
-            let (classes, names) = strata(&labels, spec.labels.is_empty(), &rows, &gold);
+            let (classes, names) = labels.strata(spec.labels.is_empty(), &rows);
             split(rows.len(), &spec.splits, spec.seed, Some(Strata { classes: &classes, names: &names }))?
         } else {
             split(rows.len(), &spec.splits, spec.seed, None)?
@@ -185,15 +228,28 @@ impl Dataset {
         };
 
         let membership = vec![None; table.len()];
-        let mut data = Self { table, cleaner, codes, text, weight, labels, gold, splits, membership, empty_texts: 0 };
+        let card = Vec::new();
+        let mut data =
+            Self { table, cleaner, codes, text, card, label, weight, labels, splits, membership, empty_texts: 0 };
         for split in Split::ALL {
             for at in 0..data.split(split).len() {
                 let row = data.split(split)[at];
                 data.membership[row] = Some(split);
-                data.empty_texts += usize::from(data.text(row).trim().is_empty());
+                data.empty_texts += usize::from(data.text.is_some() && data.text(row).trim().is_empty());
             }
         }
         Ok(data)
+    }
+
+    /// The same with the columns that tell a row where there is no text column; those that do not exist are passed over.
+    pub fn told_by<'c>(mut self, columns: impl IntoIterator<Item = &'c str>) -> Self {
+        self.card = columns.into_iter().filter_map(|name| self.table.column(name).ok()).collect();
+        self
+    }
+
+    /// Whether there is a column with a text to classify.
+    pub fn has_text(&self) -> bool {
+        self.text.is_some()
     }
 
     /// How many rows the file has, before filter and sample.
@@ -219,12 +275,12 @@ impl Dataset {
     /// The label words, in session order. Where the session names none, the values of the label column, in order of first
     /// appearance among the rows that pass the filter.
     pub fn labels(&self) -> &[String] {
-        &self.labels
+        self.labels.words()
     }
 
     /// How many rows of a split have each label, in the order of [`Self::labels`].
     pub fn label_counts(&self, split: Split) -> Vec<usize> {
-        let mut counts = vec![0; self.labels.len()];
+        let mut counts = vec![0; self.labels().len()];
         for label in self.split(split).iter().filter_map(|row| self.gold(*row)) {
             if let Some(count) = counts.get_mut(label) {
                 *count += 1;
@@ -250,7 +306,7 @@ impl Dataset {
     /// Index into [`Self::labels`] of the row's gold label; none for rows that the filter leaves out, and for all where the
     /// session names no label column.
     pub fn gold(&self, row: usize) -> Option<usize> {
-        self.gold.get(row).copied().flatten().map(|label| label as usize)
+        self.labels.of(row)
     }
 
     /// The row's survey weight, where the session names a column of weights and the row's cell holds one.
@@ -258,22 +314,49 @@ impl Dataset {
         weight(self.table.cell(row, self.weight?))
     }
 
-    /// The row's text after cleaning.
+    /// Whether a label, by its place in [`Self::labels`], stands for codes that say nothing.
+    pub fn is_missing(&self, label: usize) -> bool {
+        let codes = self.label.and_then(|column| self.codes.get(column)).and_then(Option::as_ref);
+        codes.zip(self.labels().get(label)).is_some_and(|(codes, word)| codes.means_missing(word))
+    }
+
+    /// The row's text after cleaning; where there is no text column, the values that tell the row, with commas between.
     pub fn text(&self, row: usize) -> Cow<'_, str> {
-        self.cleaner.clean(self.word(self.text, self.raw_text(row)))
+        let Some(column) = self.text else {
+            let words = self.card.iter().map(|column| self.value(row, *column)).filter(|word| !word.is_empty());
+            return Cow::Owned(words.collect::<Vec<_>>().join(", "));
+        };
+        self.cleaner.clean(self.word(column, self.table.cell(row, column)))
     }
 
-    /// The row's text as it is in the file.
+    /// The row's text as it is in the file; empty where there is no text column.
     pub fn raw_text(&self, row: usize) -> &str {
-        self.table.cell(row, self.text)
+        self.text.map_or("", |column| self.table.cell(row, column))
     }
 
-    /// Every column of the row, codes replaced by their words, the text column cleaned, in file order.
+    /// What a row has in a column, by its place in the table: the word of a code, or the cell itself; empty where the code
+    /// says nothing.
+    pub fn value(&self, row: usize, column: usize) -> &str {
+        self.word(column, self.table.cell(row, column))
+    }
+
+    /// The codes of a column, where the session says some.
+    pub fn codes(&self, column: usize) -> Option<&Codes> {
+        self.codes.get(column).and_then(Option::as_ref)
+    }
+
+    /// The place of the label column in the table, where there is one.
+    pub fn label_column(&self) -> Option<usize> {
+        self.label
+    }
+
+    /// Every column of the row, codes replaced by their words (by nothing where they say nothing), the text column cleaned,
+    /// in file order.
     pub fn record(&self, row: usize) -> Vec<(&str, Cow<'_, str>)> {
         let cells = self.table.columns().iter().zip(self.table.cells(row)).enumerate();
         let value = |column, cell| {
             let word = self.word(column, cell);
-            if column == self.text { self.cleaner.clean(word) } else { Cow::Borrowed(word) }
+            if Some(column) == self.text { self.cleaner.clean(word) } else { Cow::Borrowed(word) }
         };
         cells.map(|(column, (name, cell))| (name.as_str(), value(column, cell))).collect()
     }
@@ -288,10 +371,14 @@ impl Dataset {
         &self.table
     }
 
-    /// The word for a cell of a column, or the cell itself.
+    /// The word for a cell of a column, or the cell itself. The label's word is told even where it says nothing: it is what
+    /// the row's label is called.
     fn word<'d>(&'d self, column: usize, cell: &'d str) -> &'d str {
-        let codes = self.codes.get(column).and_then(Option::as_ref);
-        codes.and_then(|codes| codes.word(cell)).unwrap_or(cell)
+        let Some(codes) = self.codes(column) else { return cell };
+        if Some(column) != self.label && codes.is_missing(cell) {
+            return "";
+        }
+        codes.word(cell).unwrap_or(cell)
     }
 }
 
@@ -310,6 +397,10 @@ fn codes(spec: &DataSpec, table: &Table, label: Option<usize>) -> Result<Vec<Opt
     if let Some(column) = label.filter(|_| !spec.labels.is_empty()) {
         codes[column] = Some(Codes::new(&spec.labels));
     }
+    for (name, missing) in &spec.missing {
+        let column = table.column(name).map_err(|error| error.at(format!("data.missing.{name}")))?;
+        codes[column] = Some(codes[column].take().unwrap_or_default().with_missing(missing));
+    }
     Ok(codes)
 }
 
@@ -325,43 +416,6 @@ fn filtered(spec: &DataSpec, table: &Table) -> Result<Vec<usize>, DataError> {
         return Err(DataError::FilteredOut { path: table.path().to_owned(), filter: filter.join(", ") });
     }
     Ok(rows)
-}
-
-/// The label words, and for every row of the file the place of its word among them.
-fn gold(
-    table: &Table,
-    column: usize,
-    codes: Option<&Codes>,
-    kept: &[usize],
-) -> Result<(Vec<String>, Vec<Option<u32>>), DataError> {
-    let mut labels: IndexSet<&str> = codes.map(|codes| codes.words().collect()).unwrap_or_default();
-    let mut gold = vec![None; table.len()];
-    let place = |row| {
-        let (path, line) = (table.path().to_owned(), table.line(row));
-        (path, line, table.columns().get(column).cloned().unwrap_or_default())
-    };
-    for row in kept {
-        let code = table.cell(*row, column);
-        let word = match codes {
-            Some(codes) => codes.word(code).ok_or_else(|| {
-                let (path, line, column) = place(*row);
-                let known = listed(codes.codes());
-                DataError::Label { path, row: *row, line, column, value: code.to_owned(), known }
-            })?,
-            None if code.trim().is_empty() => {
-                let (path, line, column) = place(*row);
-                return Err(DataError::NoLabel { path, row: *row, line, column });
-            }
-            None => code,
-        };
-        // More labels than 2³² would take more rows than memory holds.
-        gold[*row] = u32::try_from(labels.insert_full(word).0).ok();
-    }
-    Ok((labels.into_iter().map(str::to_owned).collect(), gold))
-}
-
-fn words(codes: &Codes) -> Vec<String> {
-    codes.words().map(str::to_owned).collect()
 }
 
 /// A survey weight: a finite number from 0 up.
@@ -391,24 +445,6 @@ fn sampled(spec: &DataSpec, table: &Table, kept: Vec<usize>) -> Result<Vec<usize
         return Err(DataError::Sample { path: table.path().to_owned(), sample: size, rows: kept.len() });
     }
     Ok(sample(kept.len(), size, spec.seed).into_iter().filter_map(|at| kept.get(at).copied()).collect())
-}
-
-/// The class of every row, and what the classes are called, numbered as scikit-learn does: in ascending order of the words,
-/// or of the numbers where the labels are codes as pandas reads them.
-fn strata<'l>(labels: &'l [String], as_read: bool, rows: &[usize], gold: &[Option<u32>]) -> (Vec<usize>, Vec<&'l str>) {
-    let numbers: Option<Vec<f64>> = labels.iter().map(|label| label.trim().parse().ok()).collect();
-    let mut order: Vec<usize> = (0..labels.len()).collect();
-    match numbers.filter(|_| as_read) {
-        Some(numbers) => order.sort_by(|a, b| numbers[*a].total_cmp(&numbers[*b])),
-        None => order.sort_by_key(|label| &labels[*label]),
-    }
-    let mut rank = vec![0; labels.len()];
-    for (at, label) in order.iter().enumerate() {
-        rank[*label] = at;
-    }
-    let label = |row: &usize| gold.get(*row).copied().flatten().unwrap_or_default() as usize;
-    let classes = rows.iter().map(|row| rank.get(label(row)).copied().unwrap_or_default()).collect();
-    (classes, order.iter().map(|label| labels[*label].as_str()).collect())
 }
 
 #[cfg(test)]

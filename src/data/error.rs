@@ -183,6 +183,15 @@ pub enum DataError {
         /// Rows that pass the filter.
         rows: usize,
     },
+    /// Leaving out rows with nothing said of what says nothing.
+    #[error("data.drop_missing: data.missing names no codes of the label column, so there is nothing to leave out")]
+    NothingMissing,
+    /// No row is left.
+    #[error("{path}: every row that passes the filter has a label that says nothing (data.missing), and data.drop_missing leaves those out")]
+    AllMissing {
+        /// The data file.
+        path: PathBuf,
+    },
     /// Stratifying needs labels.
     #[error("data.stratify: there is no data.label to keep the proportions of")]
     StratifyWithoutLabel,

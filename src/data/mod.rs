@@ -10,6 +10,7 @@ pub mod codebook;
 pub mod dataset;
 pub mod error;
 mod hashed;
+mod labels;
 pub mod numpy;
 pub mod probe;
 pub mod python;
@@ -17,5 +18,5 @@ pub mod source;
 pub mod split;
 pub mod table;
 
-pub use dataset::{DataSpec, Dataset, Split, SplitSizes};
+pub use dataset::{DataSpec, Dataset, LabelOrder, Split, SplitSizes};
 pub use error::DataError;

@@ -1,10 +1,11 @@
 //! From gold labels and predicted labels to figures.
 //!
 //! [`confusion`] counts, [`report`] computes what scikit-learn computes of those counts and a few figures more, [`text`]
-//! prints them. Labels are texts and nothing else; what a label means, where rows came from and how long they took is
+//! prints them, [`distribution`] compares the shares of answers. Labels are texts and nothing else; what a label means, where rows came from and how long they took is
 //! left to others. Nothing here knows of engines, sessions or terminals.
 
 pub mod confusion;
+pub mod distribution;
 #[cfg(test)]
 mod fixtures;
 pub mod report;

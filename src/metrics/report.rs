@@ -217,11 +217,13 @@ fn cohen_kappa(confusion: &Confusion) -> f64 {
     if expected > 0.0 { 1.0 - (rows - correct) / expected } else { f64::NAN }
 }
 
-fn nan_for_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+/// A number that JSON has none for.
+pub(super) fn nan_for_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }
 
-fn nans_for_nulls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[f64; 2], D::Error> {
+/// The ends of an interval that JSON has no numbers for.
+pub(super) fn nans_for_nulls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[f64; 2], D::Error> {
     Ok(<[Option<f64>; 2]>::deserialize(deserializer)?.map(|end| end.unwrap_or(f64::NAN)))
 }
 

@@ -1,7 +1,7 @@
 //! From a row to the prompt the model sees, and from the model's answer to a label.
 //!
 //! [`template`] renders Jinja templates, `demos` picks the demonstrations, [`chat`] wraps turns as a model's own chat
-//! template does, [`render`] puts the three together, [`answer`] reads a label out of generated text. Nothing here knows
+//! template does, [`render`] puts the three together, [`Turn`] says where turns stand in it, [`answer`] reads a label out of generated text. Nothing here knows
 //! of models, engines or terminals: a chat template arrives as text, the data as [`Rows`].
 
 pub mod answer;
@@ -9,6 +9,7 @@ pub mod chat;
 mod demos;
 pub mod error;
 mod json;
+pub(crate) mod options;
 pub mod render;
 mod rows;
 mod sandbox;
@@ -16,15 +17,17 @@ pub mod template;
 #[cfg(test)]
 mod tests;
 mod tfidf;
+mod turns;
 
 use serde::{Deserialize, Serialize};
 
-pub use answer::{AnswerRule, AnswerSpec, Answers};
+pub use answer::{AnswerRule, AnswerSpec, Answers, Reading};
 pub use chat::{ChatTemplate, Message};
 pub use demos::most_similar;
 pub use error::PromptError;
-pub use render::{ChosenDemos, Prompt, Renderer};
+pub use render::{ChosenDemos, Prompt, Renderer, Variant};
 pub use rows::Rows;
+pub use turns::Turn;
 
 /// How demonstrations are chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +53,28 @@ pub enum OptionOrder {
     Fixed,
     /// Drawn anew for each row from the session's seed, and kept with the prediction.
     Shuffled,
+    /// As Python's `random.seed(seed)` and one `random.sample(labels, len(labels))` for each row of a split, in the split's
+    /// order, draw them; kept with the prediction too.
+    #[serde(rename = "random.sample")]
+    Python,
+}
+
+/// How demonstrations stand in a prompt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DemosAs {
+    /// As text, in the place of `{{ demos }}`.
+    #[default]
+    Text,
+    /// As turns of the conversation before the row's: the user's is `prompt.template` with the demonstration's row in it, the
+    /// model's is its label.
+    Turns,
+}
+
+impl DemosAs {
+    fn is_text(&self) -> bool {
+        *self == Self::Text
+    }
 }
 
 /// The `[prompt]` section of a session file.
@@ -73,6 +98,9 @@ pub struct PromptSpec {
     /// File row numbers, for `demos = "pinned"`.
     #[serde(default)]
     pub pinned: Vec<usize>,
+    /// How demonstrations stand in the prompt.
+    #[serde(default, skip_serializing_if = "DemosAs::is_text")]
+    pub demos_as: DemosAs,
     /// Seed of the random choices.
     #[serde(default = "default_seed")]
     pub seed: u32,

@@ -1,19 +1,17 @@
 //! A session's prompt section made ready to render rows.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
-use std::sync::Arc;
-
-use sha2::{Digest, Sha256};
-
-use crate::data::numpy::RandomState;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, OnceLock};
 
 use super::chat::{Chat, ChatTemplate, Message};
 use super::demos::Demos;
 use super::error::PromptError;
+use super::options::Orders;
 use super::rows::Rows;
 use super::template::Template;
-use super::{OptionOrder, PromptSpec};
+use super::turns::{self, Turn};
+use super::{DemosAs, PromptSpec};
 
 /// The prompt of one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +28,15 @@ pub struct Prompt {
 #[derive(Clone)]
 pub struct ChosenDemos(Arc<Demos>);
 
+/// What is asked otherwise than the row and the session say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Variant {
+    /// Which order of the labels: 0 is the session's own; each further one shuffles them anew.
+    pub shuffle: u32,
+    /// Columns with another value than the row's.
+    pub values: Vec<(String, String)>,
+}
+
 /// Renders rows of a data set through a session's prompt section.
 ///
 /// The variables of `prompt.template` are the row's columns, `text` (the cleaned text, whatever its column is called),
@@ -44,9 +51,18 @@ pub struct Renderer<'d> {
     demos: Arc<Demos>,
     /// The text of the demonstrations that are the same for every row.
     block: String,
-    options: OptionOrder,
-    seed: u32,
-    chat: Option<(Chat, Option<Message>)>,
+    orders: Orders,
+    /// Python's draws for each row, made when the first is asked for.
+    drawn: OnceLock<HashMap<usize, Vec<usize>>>,
+    chat: Option<Conversation>,
+}
+
+/// What is around a row's own turn.
+struct Conversation {
+    chat: Chat,
+    system: Option<Message>,
+    /// Whether demonstrations are turns.
+    turns: bool,
 }
 
 impl<'d> Renderer<'d> {
@@ -78,11 +94,14 @@ impl<'d> Renderer<'d> {
             Some(ChosenDemos(demos)) => demos,
             None => Arc::new(Demos::choose(spec, rows)?),
         };
-        if demos.count() > 0 && !template.uses("demos") {
+        let turns = spec.demos_as == DemosAs::Turns;
+        if demos.count() > 0 && !turns && !template.uses("demos") {
             return Err(PromptError::NoPlaceForDemos { count: demos.count() });
         }
         let chat = match (spec.chat, chat) {
-            (true, Some(chat)) => Some((chat.compile()?, spec.system.clone().map(Message::system))),
+            (true, Some(chat)) => {
+                Some(Conversation { chat: chat.compile()?, system: spec.system.clone().map(Message::system), turns })
+            }
             (true, None) => return Err(PromptError::NoChatTemplate),
             (false, _) => None,
         };
@@ -93,11 +112,11 @@ impl<'d> Renderer<'d> {
             separator: spec.separator.clone(),
             demos,
             block: String::new(),
-            options: spec.options,
-            seed: spec.seed,
+            orders: Orders { order: spec.options, seed: spec.seed },
+            drawn: OnceLock::new(),
             chat,
         };
-        if let Some(demos) = renderer.demos.fixed() {
+        if let Some(demos) = renderer.demos.fixed().filter(|_| !turns) {
             let block = renderer.block_of(demos)?;
             renderer.block = block;
         }
@@ -109,31 +128,82 @@ impl<'d> Renderer<'d> {
 
     /// The prompt of a file row.
     pub fn prompt(&self, row: usize) -> Result<Prompt, PromptError> {
+        self.variant(row, &Variant::default())
+    }
+
+    /// The prompt of a file row with something in it that is otherwise.
+    pub fn variant(&self, row: usize, variant: &Variant) -> Result<Prompt, PromptError> {
+        let Asked { text, options, demos } = self.asked(row, variant)?;
+        let text = match &self.chat {
+            None => text,
+            Some(conversation) => conversation.chat.render(&self.messages(conversation, &demos, text)?, true)?,
+        };
+        Ok(Prompt { text, options, demos })
+    }
+
+    /// Where the turns of the conversation stand in the prompt of a file row; none where there is no conversation, or where
+    /// the model's template changes what is said in it.
+    pub fn turns(&self, row: usize) -> Result<Vec<Turn>, PromptError> {
+        let Some(conversation) = &self.chat else { return Ok(Vec::new()) };
+        let Asked { text, demos, .. } = self.asked(row, &Variant::default())?;
+        turns::locate(&conversation.chat, &self.messages(conversation, &demos, text)?)
+    }
+
+    /// What is asked of a row, without the conversation around it.
+    fn asked(&self, row: usize, variant: &Variant) -> Result<Asked, PromptError> {
         self.check(row)?;
         let (demos, block) = match &*self.demos {
             Demos::Fixed(demos) => (demos.clone(), Cow::Borrowed(self.block.as_str())),
             Demos::Similar(similar) => {
                 let demos = similar.of(row, self.rows);
-                let block = self.block_of(&demos)?;
+                let block = if self.has_turns() { String::new() } else { self.block_of(&demos)? };
                 (demos, Cow::Owned(block))
             }
         };
-        let options = self.uses_options().then(|| self.options_of(row));
+        let (variables, options) = self.variables(row, block, variant);
+        Ok(Asked { text: self.template.render(variables)?, options, demos })
+    }
+
+    /// The variables of a row's prompt, and the order of the labels in it.
+    fn variables<'v>(
+        &'v self,
+        row: usize,
+        block: Cow<'v, str>,
+        variant: &'v Variant,
+    ) -> (Vec<(&'v str, Cow<'v, str>)>, Option<Vec<String>>) {
+        let options = self.uses_options().then(|| self.options_of(row, variant.shuffle));
         let mut variables = self.rows.record(row);
         variables.push(("text", self.rows.text(row)));
+        variables.extend(variant.values.iter().map(|(name, value)| (name.as_str(), Cow::Borrowed(value.as_str()))));
         variables.push(("demos", block));
         if let Some(options) = &options {
             variables.push(("options", Cow::Owned(options.join(", "))));
         }
-        let text = self.template.render(variables)?;
-        let text = match &self.chat {
-            None => text,
-            Some((chat, system)) => {
-                let messages: Vec<Message> = system.iter().cloned().chain([Message::user(text)]).collect();
-                chat.render(&messages, true)?
+        (variables, options)
+    }
+
+    /// The conversation that ends with `text`.
+    fn messages(
+        &self,
+        conversation: &Conversation,
+        demos: &[usize],
+        text: String,
+    ) -> Result<Vec<Message>, PromptError> {
+        let mut messages: Vec<Message> = conversation.system.iter().cloned().collect();
+        if conversation.turns {
+            let plain = Variant::default();
+            let lists = demos.iter().map(|row| self.variables(*row, Cow::Borrowed(""), &plain).0).collect();
+            for (row, shown) in demos.iter().zip(self.template.render_all(lists)?) {
+                messages.push(Message::user(shown));
+                messages.push(Message::assistant(self.label_of(*row)?));
             }
-        };
-        Ok(Prompt { text, options, demos })
+        }
+        messages.push(Message::user(text));
+        Ok(messages)
+    }
+
+    fn has_turns(&self) -> bool {
+        self.chat.as_ref().is_some_and(|conversation| conversation.turns)
     }
 
     /// File row numbers of the demonstrations, where they are the same for every row (all but `demos = "similar"`).
@@ -146,17 +216,23 @@ impl<'d> Renderer<'d> {
         ChosenDemos(Arc::clone(&self.demos))
     }
 
-    /// The text that stands for `{{ demos }}` in a row's prompt.
+    /// The text that stands for `{{ demos }}` in a row's prompt; empty where demonstrations are turns.
     pub fn demos_text(&self, prompt: &Prompt) -> Result<Cow<'_, str>, PromptError> {
         match &*self.demos {
+            _ if self.has_turns() => Ok(Cow::Borrowed("")),
             Demos::Fixed(_) => Ok(Cow::Borrowed(&self.block)),
             Demos::Similar(_) => self.block_of(&prompt.demos).map(Cow::Owned),
         }
     }
 
-    /// The text of one demonstration.
+    /// The text of one demonstration, what the model's template puts around turns left out.
     pub fn demo_text(&self, row: usize) -> Result<String, PromptError> {
         self.check(row)?;
+        if self.has_turns() {
+            let plain = Variant::default();
+            let shown = self.template.render(self.variables(row, Cow::Borrowed(""), &plain).0)?;
+            return Ok(format!("{shown}\n{}", self.label_of(row)?));
+        }
         self.demo.render(self.demo_variables(row)?)
     }
 
@@ -183,27 +259,32 @@ impl<'d> Renderer<'d> {
     }
 
     fn demo_variables(&self, row: usize) -> Result<Vec<(&str, Cow<'_, str>)>, PromptError> {
-        let label = self.rows.gold(row).and_then(|label| self.rows.labels().get(label));
-        let label = label.ok_or(PromptError::Unlabelled { row })?;
         let mut variables = self.rows.record(row);
         variables.push(("text", self.rows.text(row)));
-        variables.push(("label", Cow::Borrowed(label)));
+        variables.push(("label", Cow::Borrowed(self.label_of(row)?)));
         Ok(variables)
     }
 
-    /// The labels in the order shown to a row. A shuffled order is that of numpy's
-    /// `RandomState(s).permutation(number of labels)`, where `s` is the first four bytes, little-endian, of the SHA-256
-    /// of `"{prompt.seed}:{row}"`: each row has its own, the same in every run, whatever rows are run beside it.
-    fn options_of(&self, row: usize) -> Vec<String> {
-        let labels = self.rows.labels();
-        match self.options {
-            OptionOrder::Fixed => labels.to_vec(),
-            OptionOrder::Shuffled => {
-                let hash = Sha256::digest(format!("{}:{row}", self.seed));
-                let seed = hash.iter().take(4).rev().fold(0_u32, |seed, byte| seed << 8 | u32::from(*byte));
-                let order = RandomState::new(seed).permutation(labels.len());
-                order.into_iter().filter_map(|index| labels.get(index)).cloned().collect()
-            }
-        }
+    fn label_of(&self, row: usize) -> Result<&str, PromptError> {
+        let label = self.rows.gold(row).and_then(|label| self.rows.labels().get(label));
+        label.map(String::as_str).ok_or(PromptError::Unlabelled { row })
     }
+
+    /// The labels in the order shown to a row.
+    fn options_of(&self, row: usize, shuffle: u32) -> Vec<String> {
+        let labels = self.rows.labels();
+        let drawn = self.orders.draws_in_turn(shuffle).then(|| self.drawn.get_or_init(|| self.orders.drawn(self.rows)));
+        let order = match drawn.and_then(|drawn| drawn.get(&row)) {
+            Some(order) => order.clone(),
+            None => self.orders.of(row, shuffle, labels.len()),
+        };
+        order.into_iter().filter_map(|label| labels.get(label)).cloned().collect()
+    }
+}
+
+/// What is asked of a row.
+struct Asked {
+    text: String,
+    options: Option<Vec<String>>,
+    demos: Vec<usize>,
 }

@@ -12,8 +12,13 @@ pub trait Rows: Sync {
     /// The label words, in session order.
     fn labels(&self) -> &[String];
 
+    /// The rows of a split, in its order.
+    fn split(&self, split: Split) -> &[usize];
+
     /// The rows of the train split, in split order.
-    fn train(&self) -> &[usize];
+    fn train(&self) -> &[usize] {
+        self.split(Split::Train)
+    }
 
     /// The split that a row is in, if any.
     fn split_of(&self, row: usize) -> Option<Split>;
@@ -37,8 +42,8 @@ impl Rows for Dataset {
         self.labels()
     }
 
-    fn train(&self) -> &[usize] {
-        self.split(Split::Train)
+    fn split(&self, split: Split) -> &[usize] {
+        self.split(split)
     }
 
     fn split_of(&self, row: usize) -> Option<Split> {

@@ -60,8 +60,12 @@ impl Rows for Memory {
         &self.labels
     }
 
-    fn train(&self) -> &[usize] {
-        &self.train
+    fn split(&self, split: Split) -> &[usize] {
+        match split {
+            Split::Train => &self.train,
+            Split::Validation => &self.validation,
+            Split::Test => &[],
+        }
     }
 
     fn split_of(&self, row: usize) -> Option<Split> {

@@ -98,6 +98,7 @@ fn how(session: &crate::session::Session, labels: &[String]) -> String {
     match (session.decode.method, session.answer.rule) {
         (Method::Score, _) => "read by: the most likely label".to_owned(),
         (_, AnswerRule::Contains) => format!("read by: contains, the first of {} in the answer", labels.join(", ")),
+        (_, AnswerRule::Earliest) => "read by: earliest, the label whose words come first in the answer".to_owned(),
         (_, AnswerRule::Prefix) => "read by: prefix, the label that the answer begins with".to_owned(),
         (_, AnswerRule::Exact) => "read by: exact, the label that the answer is".to_owned(),
         (_, AnswerRule::Regex) => format!("read by: regex {}", session.answer.pattern.as_deref().unwrap_or_default()),
