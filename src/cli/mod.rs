@@ -7,6 +7,7 @@
 
 mod bench;
 mod completions;
+mod data;
 mod export;
 mod failure;
 mod generate;
@@ -115,6 +116,8 @@ enum Command {
     Next(next::Arguments),
     /// Print the report of a run, or of any CSV with columns gold and predicted
     Report(report::Arguments),
+    /// Say what is in a session's data
+    Data(data::Arguments),
     /// Write a run as one file for others
     Export(export::Arguments),
     /// What models are here; fetch one; look into one
@@ -139,6 +142,7 @@ impl Command {
             Self::Score(_) => "score",
             Self::Next(_) => "next",
             Self::Report(_) => "report",
+            Self::Data(_) => "data",
             Self::Export(_) => "export",
             Self::Models(_) => "models",
             Self::Bench(_) => "bench",
@@ -227,6 +231,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
             | Command::Train(_)
             | Command::Prompt(_)
             | Command::Split(_)
+            | Command::Data(_)
             | Command::Bench(_)
             | Command::Picture(_)
     );
@@ -242,6 +247,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Command::Score(arguments) => score::run(arguments, global),
         Command::Next(arguments) => next::run(arguments, global),
         Command::Report(arguments) => report::run(arguments, global),
+        Command::Data(arguments) => data::run(arguments, global),
         Command::Export(arguments) => export::run(arguments, global),
         Command::Models(arguments) => models::run(arguments, global),
         Command::Bench(arguments) => bench::run(arguments, global),

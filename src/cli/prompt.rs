@@ -38,6 +38,9 @@ struct Shown<'a> {
     row: usize,
     prompt: &'a str,
     tokens: Option<usize>,
+    /// The labels in the order in which the prompt lists them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    options: Option<&'a [String]>,
 }
 
 /// Prints the prompt of one row.
@@ -59,12 +62,13 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
     } else {
         plain.text
     };
+    let options = plain.options.as_deref();
     match format {
         Format::Json => {
             // The prompt is worth showing where the model cannot be had.
             let tokens = tokens(&session.model.source, &text, &stop, global);
             let tokens = tokens.map_err(|failure| global.warn(&format!("tokens are not counted: {failure}"))).ok();
-            output::json(&Shown { row: arguments.row, prompt: &text, tokens })
+            output::json(&Shown { row: arguments.row, prompt: &text, tokens, options })
         }
         _ if std::io::stdout().is_terminal() => output::lines(&text),
         _ => output::raw(text.as_bytes()),

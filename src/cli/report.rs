@@ -59,11 +59,14 @@ pub(super) fn summary(path: &Path, global: &Global) -> Result<(Summary, Option<M
         1 => global.warn("1 row has no gold label and is left out"),
         count => global.warn(&format!("{count} rows have no gold label and are left out")),
     }
+    let kept = manifest.as_ref().filter(|manifest| manifest.session.simulate.is_some()).and_then(|_| run::kept(path));
     let summary = Summary {
         run: path.display().to_string(),
         rows: pairs.len(),
         seconds: manifest.as_ref().map(|manifest| manifest.work().0),
         report: Some(Report::new(pairs.confusion())),
+        // The data need not be there any more, so what was found at the run's end is told.
+        simulation: kept.and_then(|kept| kept.simulation),
     };
     if let Some(manifest) = unfinished {
         let answered = pairs.len() + pairs.unlabelled;

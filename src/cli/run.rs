@@ -9,9 +9,10 @@ use crate::data::Split;
 use crate::engine::{Cancel, EngineError, Event, ModelInfo, Outcome, Stats};
 use crate::metrics::{Figures, classification_report, summary};
 use crate::session::Session;
-use crate::session::folder::{Manifest, Status};
+use crate::session::folder::{Manifest, REPORT, Status};
 use crate::session::prepare::Prepared;
 use crate::session::run::{Recording, RunError, Summary, Task};
+use crate::session::simulation;
 
 use super::failure::Failure;
 use super::models::Models;
@@ -139,11 +140,18 @@ pub(super) fn find(
     }
 }
 
-/// Reads the data, fetched first where it is named by a URL.
+/// Reads the data, fetched first where it is named by a URL, and checks the prompt.
 pub(super) fn prepare(session: Session, stop: &Cancel, global: &Global) -> Result<Prepared, Failure> {
+    let prepared = read(session, stop, global)?;
+    prepared.plain()?;
+    Ok(prepared)
+}
+
+/// Reads the data, fetched first where it is named by a URL.
+pub(super) fn read(session: Session, stop: &Cancel, global: &Global) -> Result<Prepared, Failure> {
     let bar = Bar::new(global.quiet);
     let what = format!("fetching {}", session.data.path);
-    let prepared = Prepared::new(session, &mut |done, total| {
+    let prepared = Prepared::open(session, &mut |done, total| {
         bar.bytes(&what, done, total);
         !stop.is_cancelled()
     })?;
@@ -252,6 +260,12 @@ fn answer(
     })
 }
 
+/// What `report.json` of a finished run says; none where it cannot be read.
+pub(super) fn kept(folder: &Path) -> Option<Summary> {
+    let bytes = std::fs::read(folder.join(REPORT)).ok()?;
+    serde_json::from_slice(&bytes).inspect_err(|error| tracing::warn!(%error, "report.json")).ok()
+}
+
 fn go_on(folder: &Path, done: usize, total: usize) -> String {
     format!("{done} of {total} rows are kept, go on with: shotglass run --resume {}", folder.display())
 }
@@ -267,6 +281,9 @@ pub(super) fn print(summary: &Summary, manifest: Option<&Manifest>) -> Result<()
     let mut text = classification_report(&report.confusion, &crate::metrics::Layout::default());
     text.push('\n');
     text += &self::summary(report, &manifest.map(figures).unwrap_or_default());
+    if let Some(simulation) = &summary.simulation {
+        text += &simulation::text::plain(simulation);
+    }
     output::lines(&text)
 }
 

@@ -63,6 +63,12 @@ impl Codes {
         self.words.get_index(*place).map(|(_, word)| word.as_str())
     }
 
+    /// The code, as the session lists it, that a cell is spelt like or is the same number as.
+    pub fn code_of(&self, cell: &str) -> Option<&str> {
+        let place = self.words.get_index_of(cell).or_else(|| self.numbers.get(&number(cell)?).copied())?;
+        self.words.get_index(place).map(|(code, _)| code.as_str())
+    }
+
     /// The codes, in the session's order.
     pub fn codes(&self) -> impl ExactSizeIterator<Item = &str> {
         self.words.keys().map(String::as_str)

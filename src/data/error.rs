@@ -213,7 +213,7 @@ pub enum DataError {
 
 impl DataError {
     /// The same error, saying which key of the session file led to it.
-    pub(super) fn at(self, key: impl Into<String>) -> Self {
+    pub(crate) fn at(self, key: impl Into<String>) -> Self {
         Self::Key { key: key.into(), error: Box::new(self) }
     }
 }

@@ -120,3 +120,32 @@ pub(super) fn without_missing(
     kept.retain(|row| !codes.is_missing(table.cell(*row, column)));
     if kept.is_empty() { Err(DataError::AllMissing { path: table.path().to_owned() }) } else { Ok(kept) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strata_are_in_scikit_learns_order() {
+        let labels = |words: &[&str]| Labels {
+            words: words.iter().map(|word| (*word).to_owned()).collect(),
+            gold: vec![Some(0), Some(1), Some(2), Some(0)],
+        };
+        let three = labels(&["10", "9", "b"]);
+        assert_eq!(three.strata(true, &[3, 2, 1]), (vec![0, 2, 1], vec!["10", "9", "b"]));
+        let two = labels(&["10", "9"]);
+        assert_eq!(two.strata(true, &[3, 1]), (vec![1, 0], vec!["9", "10"]));
+        assert_eq!(two.strata(false, &[3, 1]), (vec![0, 1], vec!["10", "9"]));
+    }
+
+    #[test]
+    fn labels_stand_as_they_first_come_up() {
+        let mut labels = Labels {
+            words: ["a", "b", "c"].map(str::to_owned).to_vec(),
+            gold: vec![Some(2), Some(0), None, Some(2), Some(1)],
+        };
+        labels.in_order_of_appearance(&[3, 1, 2]);
+        assert_eq!(labels.words(), ["c", "a"]);
+        assert_eq!((0..5).map(|row| labels.of(row)).collect::<Vec<_>>(), [Some(0), Some(1), None, Some(0), None]);
+    }
+}

@@ -22,18 +22,24 @@ use super::spec::{Session, SessionError};
 pub use list::SessionEntry;
 
 /// The sessions inside the program, by name.
-const SESSIONS: [(&str, &str); 7] = [
+const SESSIONS: [(&str, &str); 10] = [
     ("zero-shot", include_str!("../../sessions/zero-shot.toml")),
     ("few-shot", include_str!("../../sessions/few-shot.toml")),
     ("zero-shot-generate", include_str!("../../sessions/zero-shot-generate.toml")),
     ("fine-tune", include_str!("../../sessions/fine-tune.toml")),
+    ("simulate", include_str!("../../sessions/simulate.toml")),
+    ("simulate-chat", include_str!("../../sessions/simulate-chat.toml")),
+    ("simulate-rich", include_str!("../../sessions/simulate-rich.toml")),
     ("womens-march-zero-shot", include_str!("../../sessions/womens-march-zero-shot.toml")),
     ("womens-march-few-shot", include_str!("../../sessions/womens-march-few-shot.toml")),
     ("womens-march-fine-tune", include_str!("../../sessions/womens-march-fine-tune.toml")),
 ];
 
 /// The files inside the program that bundled sessions read, by name.
-const ASSETS: [(&str, &[u8]); 1] = [("tweets.csv", include_bytes!("../../assets/tweets.csv"))];
+const ASSETS: [(&str, &[u8]); 2] = [
+    ("tweets.csv", include_bytes!("../../assets/tweets.csv")),
+    ("respondents.csv", include_bytes!("../../assets/respondents.csv")),
+];
 
 /// A session file is text that people write: far smaller than this.
 const MOST_BYTES: u64 = 16 << 20;

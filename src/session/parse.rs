@@ -133,6 +133,16 @@ impl<'s> Places<'s> {
         Ok(())
     }
 
+    /// Whether there is a value at a dotted path.
+    pub(super) fn says(&self, path: &str) -> bool {
+        let (keys, last) = path.rsplit_once('.').unwrap_or(("", path));
+        let mut table = Some(self.tree.get_ref());
+        for key in keys.split('.').filter(|key| !key.is_empty()) {
+            table = table.and_then(|table| table.get(key)).and_then(|value| value.get_ref().as_table());
+        }
+        table.is_some_and(|table| table.contains_key(last))
+    }
+
     /// An error about the value at a dotted path.
     pub(super) fn error_at(&self, path: &str, message: &str) -> SessionError {
         let mut span = self.tree.span();

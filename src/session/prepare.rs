@@ -12,8 +12,9 @@ use crate::data::source::{self, Fetched};
 use crate::data::{DataError, Dataset, Split};
 use crate::engine::command::Method;
 use crate::engine::{Classifier, ModelInfo};
-use crate::prompt::{Answers, ChatTemplate, Prompt, PromptError, PromptSpec, Renderer};
+use crate::prompt::{Answers, ChatTemplate, Prompt, PromptError, PromptSpec, Renderer, Variant};
 
+use super::simulation;
 use super::spec::Session;
 
 /// What can be wrong with a session's data or prompts.
@@ -57,6 +58,31 @@ pub enum PrepareError {
         /// The rules.
         rules: String,
     },
+    /// A column that makes too many groups.
+    #[error(
+        "simulate.by: column {column:?} has {count} values, more than {most} groups can be told apart; say where groups of \
+         numbers begin, as simulate.bands = {{ {column} = [18, 30, 45] }}"
+    )]
+    Groups {
+        /// The column.
+        column: String,
+        /// How many values it has.
+        count: usize,
+        /// How many it may have.
+        most: usize,
+    },
+    /// Other orders of labels that are not listed.
+    #[error(
+        "simulate.shuffles = {shuffles}, but the prompt lists no labels, so their order cannot change; put {{{{ options }}}} \
+         into prompt.template"
+    )]
+    NoOptions {
+        /// `simulate.shuffles`.
+        shuffles: u32,
+    },
+    /// A text column that is needed.
+    #[error("data.text: name the column with the text, which a classifier reads")]
+    NoText,
     /// Too few labels to tell apart.
     #[error("data.labels: {count} label{} to choose from; name two at least, as {{ \"1\" = \"yes\", \"0\" = \"no\" }}", if *.count == 1 { "" } else { "s" })]
     Labels {
@@ -91,9 +117,17 @@ impl Prepared {
         let fetched =
             if source::is_url(&session.data.path) { Some(source::fetch(&session.data.path, progress)?) } else { None };
         let path = fetched.as_ref().map_or_else(|| PathBuf::from(&session.data.path), |fetched| fetched.path.clone());
-        let data = Arc::new(Dataset::load(&session.data, Path::new(&path))?);
+        let mut data = Dataset::load(&session.data, Path::new(&path))?;
+        if !data.has_text() {
+            let told = named_columns(&data, &[&session.prompt.template]);
+            data = data.told_by(told.iter().map(String::as_str));
+        }
         let answers = Answers::new(&session.answer, data.labels())?;
-        Ok(Self { session, data, answers, fetched })
+        let prepared = Self { session, data: Arc::new(data), answers, fetched };
+        if let Some(simulate) = &prepared.session.simulate {
+            simulation::check_columns(&prepared, simulate)?;
+        }
+        Ok(prepared)
     }
 
     /// The same data under a session that differs in its model, prompt or decoding.
@@ -144,6 +178,9 @@ impl Prepared {
             let (known, labels) = (classifier.labels.join(", "), self.data.labels().join(", "));
             return Err(PrepareError::OtherLabels { model: name(), known, labels });
         }
+        if !self.data.has_text() {
+            return Err(PrepareError::NoText);
+        }
         let unknown = |_| PrepareError::Rules { model: name(), rules: classifier.clean.join(", ") };
         Cleaner::new(&classifier.clean).map_err(unknown)
     }
@@ -155,26 +192,42 @@ impl Prepared {
     }
 }
 
+/// The columns that templates name, in the order in which they do. (A word of the text around the variables that is a column's
+/// name counts as well.)
+pub(super) fn named_columns(data: &Dataset, templates: &[&str]) -> Vec<String> {
+    let words: Vec<&str> =
+        templates.iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric() && c != '_')).collect();
+    let place = |name: &String| words.iter().position(|word| word == name).map(|place| (place, name.clone()));
+    let mut named: Vec<(usize, String)> = data.table().columns().iter().filter_map(place).collect();
+    named.sort();
+    named.into_iter().map(|(_, name)| name).collect()
+}
+
 /// What a classifier reads of a row, when it is trained and when it is run: the text column as it is in the file, as
 /// `cleaner` leaves it. What the session's `data.clean` says is for prompts.
 pub fn plain_text<'d>(data: &'d Dataset, cleaner: &Cleaner, row: usize) -> Cow<'d, str> {
     cleaner.clean(data.raw_text(row))
 }
 
-/// The prompts of some rows, in their order. `progress` is told how many are written, of how many, and returns false to
-/// stop, for which the answer is none.
+/// The prompts of some rows, in their order; behind them the same with the labels in another order, `shuffles` times.
+/// `progress` is told how many are written, of how many, and returns false to stop, for which the answer is none.
 pub fn prompts(
     renderer: &Renderer<'_>,
     rows: &[usize],
+    shuffles: u32,
     progress: &mut dyn FnMut(usize, usize) -> bool,
 ) -> Result<Option<Vec<Prompt>>, PromptError> {
-    let mut prompts = Vec::with_capacity(rows.len());
-    for row in rows {
-        if !progress(prompts.len(), rows.len()) {
-            return Ok(None);
+    let total = rows.len() * (shuffles as usize + 1);
+    let mut prompts = Vec::with_capacity(total);
+    for shuffle in 0..=shuffles {
+        let variant = Variant { shuffle, ..Variant::default() };
+        for row in rows {
+            if !progress(prompts.len(), total) {
+                return Ok(None);
+            }
+            prompts.push(renderer.variant(*row, &variant)?);
         }
-        prompts.push(renderer.prompt(*row)?);
     }
-    progress(rows.len(), rows.len());
+    progress(total, total);
     Ok(Some(prompts))
 }

@@ -18,8 +18,9 @@ use crate::engine::{Answer, Cancel, Engine, EngineError, Event, Outcome, Stats, 
 use crate::metrics::{Confusion, Report};
 
 use super::folder::{self, FolderError, Leg, Manifest, PREDICTIONS, REPORT, RunFolder, Status};
-use super::predictions::{Prediction, PredictionsError, Writer};
+use super::predictions::{self, Prediction, PredictionsError, Writer};
 use super::prepare::PrepareError;
+use super::simulation::{self, Simulation};
 
 pub use task::{Task, best};
 
@@ -46,9 +47,9 @@ pub enum RunError {
 /// How far a run is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Rows answered.
+    /// Answers, a row being asked in several orders of its labels where the session says so.
     pub done: usize,
-    /// Rows in all.
+    /// Answers in all.
     pub total: usize,
     /// Rows answered that have a gold label.
     pub labelled: usize,
@@ -68,6 +69,9 @@ pub struct Summary {
     /// The figures, where the rows have gold labels.
     #[serde(flatten)]
     pub report: Option<Report>,
+    /// Of a simulated survey, how far it is from the real one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub simulation: Option<Simulation>,
 }
 
 /// A run that is being kept.
@@ -76,11 +80,15 @@ pub struct Recording {
     folder: PathBuf,
     /// Known of a new run alone.
     new: Option<RunFolder>,
-    writer: Writer,
+    /// One for each order of the labels; the first is that of the predictions.
+    writers: Vec<Writer>,
+    /// By order and row, as the engine's answers are numbered.
     done: Vec<bool>,
     tally: Tally,
     /// What was answered before this leg.
     answered: Vec<Prediction>,
+    /// Answers there were before this leg, in all orders.
+    done_before: usize,
     started: Instant,
     leg_started: String,
 }
@@ -90,8 +98,8 @@ impl Recording {
     pub fn create(task: Task, runs: &Path) -> Result<Self, RunError> {
         let new = RunFolder::create(runs, &task.manifest)?;
         let path = new.path().to_owned();
-        match Writer::open(&path.join(PREDICTIONS), task.columns()) {
-            Ok((writer, _)) => Ok(Self::begin(task, path, Some(new), writer, Vec::new())),
+        match writers(&task, &path) {
+            Ok(writers) => Ok(Self::begin(task, path, Some(new), writers)),
             Err(error) => {
                 new.discard();
                 Err(error.into())
@@ -103,22 +111,33 @@ impl Recording {
     pub fn resume(mut task: Task, folder: &Path) -> Result<Self, RunError> {
         let kept = Manifest::read(folder)?;
         kept.allows(&task.manifest, folder)?;
-        let (writer, answered) = Writer::open(&folder.join(PREDICTIONS), task.columns())?;
+        let writers = writers(&task, folder)?;
         folder::sweep(folder);
         task.manifest.started = kept.started;
         task.manifest.name = task.manifest.name.or(kept.name);
         task.manifest.legs = kept.legs;
         task.manifest.write(folder)?;
-        Ok(Self::begin(task, folder.to_owned(), None, writer, answered))
+        Ok(Self::begin(task, folder.to_owned(), None, writers))
     }
 
-    fn begin(task: Task, folder: PathBuf, new: Option<RunFolder>, writer: Writer, answered: Vec<Prediction>) -> Self {
-        let known: std::collections::HashSet<usize> = answered.iter().map(|prediction| prediction.row).collect();
-        let done: Vec<bool> = task.rows.iter().map(|row| known.contains(row)).collect();
-        let mut tally = Tally { total: task.rows.len(), ..Tally::default() };
-        answered.iter().for_each(|prediction| tally.count(prediction));
-        let leg_started = folder::now();
-        Self { task, folder, new, writer, done, tally, answered, started: Instant::now(), leg_started }
+    fn begin(
+        task: Task,
+        folder: PathBuf,
+        new: Option<RunFolder>,
+        orders: Vec<(Writer, Vec<Prediction>)>,
+    ) -> Self {
+        let mut tally = Tally { total: task.rows.len() * task.orders(), ..Tally::default() };
+        let (mut writers, mut done, mut all_answered) = (Vec::new(), Vec::new(), Vec::new());
+        for (order, (writer, answered)) in orders.into_iter().enumerate() {
+            let known: std::collections::HashSet<usize> = answered.iter().map(|prediction| prediction.row).collect();
+            done.extend(task.rows.iter().map(|row| known.contains(row)));
+            answered.iter().for_each(|prediction| tally.count(order, prediction));
+            writers.push(writer);
+            all_answered.push(answered);
+        }
+        let answered = all_answered.into_iter().next().unwrap_or_default();
+        let (leg_started, started, done_before) = (folder::now(), Instant::now(), tally.done);
+        Self { task, folder, new, writers, done, tally, answered, done_before, started, leg_started }
     }
 
     /// The run's folder.
@@ -131,9 +150,9 @@ impl Recording {
         self.tally
     }
 
-    /// Rows a second in this leg.
+    /// Answers a second in this leg.
     pub fn rate(&self) -> f64 {
-        (self.tally.done - self.answered.len()) as f64 / self.started.elapsed().as_secs_f64().max(1e-9)
+        (self.tally.done - self.done_before) as f64 / self.started.elapsed().as_secs_f64().max(1e-9)
     }
 
     /// What a resumed run had answered before this leg, in the order in which it was written.
@@ -155,24 +174,29 @@ impl Recording {
         Ok(self)
     }
 
-    /// The work for the engine. Indices of its answers are places in the run's rows.
+    /// The work for the engine. Indices of its answers are places in the run's rows, counted on through the orders.
     pub fn work(&self) -> Work {
         self.task.work(self.done.clone())
     }
 
-    /// Keeps answers and returns the predictions they made. Those that are there already are left out.
+    /// Keeps answers and returns the predictions they made, those in other orders of the labels left out. Answers that are
+    /// there already are left out too.
     pub fn record(&mut self, answers: &[Answer]) -> Result<Vec<Prediction>, RunError> {
-        let mut batch = Vec::with_capacity(answers.len());
+        let mut batches: Vec<Vec<Prediction>> = vec![Vec::new(); self.writers.len()];
         for answer in answers {
             match self.done.get_mut(answer.index) {
                 Some(done) if !*done => *done = true,
                 _ => continue,
             }
-            batch.extend(self.task.prediction(answer));
+            if let Some(batch) = batches.get_mut(self.task.order_of(answer)) {
+                batch.extend(self.task.prediction(answer));
+            }
         }
-        self.writer.append(&batch)?;
-        batch.iter().for_each(|prediction| self.tally.count(prediction));
-        Ok(batch)
+        for (order, (writer, batch)) in self.writers.iter_mut().zip(&batches).enumerate() {
+            writer.append(batch)?;
+            batch.iter().for_each(|prediction| self.tally.count(order, prediction));
+        }
+        Ok(batches.into_iter().next().unwrap_or_default())
     }
 
     /// Puts the predictions in order, writes the report, and says what came of the run.
@@ -184,13 +208,20 @@ impl Recording {
             return Err(error.into());
         }
         self.end_leg();
-        let predictions = self.writer.finish(&self.task.rows)?;
+        let mut orders = Vec::with_capacity(self.writers.len());
+        for writer in std::mem::take(&mut self.writers) {
+            orders.push(writer.finish(&self.task.rows)?);
+        }
+        let mut orders = orders.into_iter();
+        let predictions = orders.next().unwrap_or_default();
+        let orders: Vec<_> = orders.collect();
+        let simulation = simulation::compare(self.task.prepared(), &predictions, &orders, &|| true);
         let manifest = &mut self.task.manifest;
         let (seconds, _) = manifest.work();
         let report = report(&predictions);
         let folder = std::path::absolute(&self.folder).unwrap_or_else(|_| self.folder.clone());
         let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let mut summary = Summary { run: name, rows: predictions.len(), seconds: Some(seconds), report };
+        let mut summary = Summary { run: name, rows: predictions.len(), seconds: Some(seconds), report, simulation };
         folder::write_json(&self.folder.join(REPORT), &summary)?;
         manifest.stats = Some(stats);
         manifest.set(Status::Finished, None);
@@ -204,7 +235,7 @@ impl Recording {
     /// nothing behind.
     pub fn stop(mut self, error: &EngineError) -> Option<PathBuf> {
         if let Some(new) = self.new.take_if(|_| self.tally.done == 0) {
-            drop(self.writer);
+            drop(self.writers);
             new.discard();
             return None;
         }
@@ -225,15 +256,16 @@ impl Recording {
         self.task.manifest.legs.push(Leg {
             started: std::mem::take(&mut self.leg_started),
             seconds: self.started.elapsed().as_secs_f64(),
-            rows: self.tally.done - self.answered.len(),
+            rows: self.tally.done - self.done_before,
         });
     }
 }
 
 impl Tally {
-    fn count(&mut self, prediction: &Prediction) {
+    /// Counts an answer in an order of the labels; whether it is right is told of the first order alone.
+    fn count(&mut self, order: usize, prediction: &Prediction) {
         self.done += 1;
-        if let Some(gold) = &prediction.gold {
+        if let Some(gold) = prediction.gold.as_ref().filter(|_| order == 0) {
             self.labelled += 1;
             self.right += usize::from(*gold == prediction.predicted);
         }
@@ -243,6 +275,23 @@ impl Tally {
     pub fn accuracy(&self) -> Option<f64> {
         (self.labelled > 0).then(|| self.right as f64 / self.labelled as f64)
     }
+}
+
+/// The file of the answers with the labels in another order, the first being 1.
+fn order_file(order: usize) -> String {
+    format!("order-{order}.csv")
+}
+
+/// The files of a run's answers, with what is in them already.
+fn writers(task: &Task, folder: &Path) -> Result<Vec<(Writer, Vec<Prediction>)>, PredictionsError> {
+    let name = |order| if order == 0 { PREDICTIONS.to_owned() } else { order_file(order) };
+    (0..task.orders()).map(|order| Writer::open(&folder.join(name(order)), task.columns())).collect()
+}
+
+/// The answers of a run with the labels in other orders, as far as there are any.
+pub fn other_orders(folder: &Path, shuffles: u32) -> Vec<Vec<Prediction>> {
+    let read = |order| predictions::read(&folder.join(order_file(order))).map(|read| read.rows).ok();
+    (1..=shuffles as usize).map_while(read).collect()
 }
 
 /// The figures of the predictions that can be judged.

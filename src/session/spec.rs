@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::DataSpec;
 use crate::data::clean::Cleaner;
-use crate::engine::command::{DecodeSpec, NumberOr, Truncate};
+use crate::engine::command::{DecodeSpec, Method, NumberOr, Truncate};
 use crate::engine::{Generation, Temperature};
 use crate::model::ModelSpec;
-use crate::prompt::{AnswerSpec, PromptSpec};
+use crate::prompt::{AnswerRule, AnswerSpec, DemosAs, PromptSpec};
 use crate::train::TrainSpec;
 
 use super::parse::{self, Override, nearest};
+use super::simulation::{SimulateSpec, Take};
 
 /// The version of the session file's form that this program reads.
 pub const VERSION: u32 = 1;
@@ -33,7 +34,7 @@ impl SessionError {
     }
 }
 
-/// A session: model, data, prompt, decoding, answer rule and training.
+/// A session: model, data, prompt, decoding, answer rule, training and simulation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Session {
@@ -58,12 +59,19 @@ pub struct Session {
     /// How an encoder is fine-tuned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train: Option<TrainSpec>,
+    /// How simulated respondents are held against real ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub simulate: Option<SimulateSpec>,
 }
 
 impl Session {
     /// Reads a session's TOML with overrides laid over it; messages call the file `name`.
     pub fn parse(name: &str, text: &str, overrides: &[Override]) -> Result<Self, SessionError> {
-        let (session, places) = parse::read(name, text, overrides)?;
+        let (mut session, places) = parse::read(name, text, overrides)?;
+        // A respondent's sentence names parties within other words more often than a label's code does.
+        if session.simulate.is_some() && !places.says("answer.rule") {
+            session.answer.rule = AnswerRule::Earliest;
+        }
         match session.check() {
             Ok(()) => Ok(session),
             Err((path, message)) => Err(places.error_at(&path, &format!("`{path}` {message}"))),
@@ -88,6 +96,15 @@ impl Session {
         ensure(decode.top_k != Some(0), "decode.top_k", "must be at least 1")?;
         let penalty = decode.repetition_penalty;
         ensure(penalty.is_none_or(|p| p > 0.0 && p.is_finite()), "decode.repetition_penalty", "must be more than 0")?;
+        let turns = self.prompt.demos_as == DemosAs::Turns;
+        ensure(!turns || self.prompt.chat, "prompt.demos_as", "is \"turns\", for which prompt.chat must be true")?;
+        if let Some(simulate) = &self.simulate {
+            simulate.check().map_err(|(key, message)| (format!("simulate.{key}"), message))?;
+            let by_likelihood = simulate.answer == Take::Likely || decode.method == Method::Score;
+            let message = "takes the labels' probabilities, for which decode.method must be \"score\"; text that is generated is \
+                           sampled with decode.temperature";
+            ensure(by_likelihood, "simulate.answer", message)?;
+        }
         ensure(batch_size(decode).is_some(), "decode.batch_size", "must be a whole number, 1 or more, or \"auto\"")?;
         self.train.as_ref().map_or(Ok(()), |train| self.check_train(train))
     }

@@ -419,7 +419,8 @@ impl Training {
         let (seconds, _) = self.plan.manifest.work();
         let folder = std::path::absolute(&self.folder).unwrap_or_else(|_| self.folder.clone());
         let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let summary = Summary { run: name, rows: test.len(), seconds: Some(seconds), report: run::report(&test) };
+        let (rows, report) = (test.len(), run::report(&test));
+        let summary = Summary { run: name, rows, seconds: Some(seconds), report, simulation: None };
         let mut told = TrainingSummary { summary, epochs: epochs(&table::read(&self.folder)?) };
         folder::write_json(&self.folder.join(REPORT), &told)?;
         self.events.append(trained.steps, EventKind::Ended, &ended)?;

@@ -126,15 +126,6 @@ fn the_sample_is_drawn_among_the_rows_that_pass() {
 }
 
 #[test]
-fn strata_are_in_scikit_learns_order() {
-    let labels = ["10", "9", "b"].map(str::to_owned);
-    let gold = [Some(0), Some(1), Some(2), Some(0)];
-    assert_eq!(strata(&labels, true, &[3, 2, 1], &gold), (vec![0, 2, 1], vec!["10", "9", "b"]));
-    assert_eq!(strata(&labels[..2], true, &[3, 1], &gold), (vec![1, 0], vec!["9", "10"]));
-    assert_eq!(strata(&labels[..2], false, &[3, 1], &gold), (vec![0, 1], vec!["10", "9"]));
-}
-
-#[test]
 fn stratified_splits_keep_proportions() {
     let rows: String = (0..100).map(|n| format!("text {n},{}\n", u8::from(n % 5 == 0))).collect();
     let data = load(&format!("{STANCE}stratify = true"), &format!("text,stance\n{rows}")).unwrap();

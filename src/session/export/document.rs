@@ -1,9 +1,11 @@
 //! A run as a Markdown document.
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::metrics::{ClassScores, Confusion, Report, wilson};
 use crate::session::predictions::{Prediction, Predictions};
+use crate::session::simulation::Simulation;
 
 use super::markdown::{escape, fence, label, line, rule, table};
 
@@ -39,6 +41,10 @@ pub(super) fn document(run: &str, manifest: &Value, report: &Value, predictions:
         }
         text += &results(&figures);
         text += &confusion(&figures.confusion);
+    }
+    // One of another version of the program may be told otherwise, and is left out then.
+    if let Some(simulation) = report.pointer("/simulation").and_then(|value| Simulation::deserialize(value).ok()) {
+        text += &simulated(&simulation);
     }
     text += "## Methods\n\n";
     text += &methods(&session, manifest.pointer("/training").filter(|_| trained), predictions, &figures);
@@ -150,6 +156,24 @@ fn prompt(session: &Session<'_>) -> String {
         text += &format!("\nEach demonstration:\n\n{}", fence("jinja", demo));
     }
     text.push('\n');
+    text
+}
+
+/// The tables of a simulated survey.
+fn simulated(simulation: &Simulation) -> String {
+    let mut text = format!("## Simulated and real answers\n\nIn the simulation {}.\n\n", escape(&simulation.method()));
+    for shown in simulation.tables() {
+        text += &format!("### {}\n\n", escape(&shown.heading));
+        text += &line(shown.columns.iter().map(|name| escape(name)));
+        text += &rule(shown.columns.len());
+        for cells in &shown.rows {
+            text += &line(cells.iter().map(|cell| escape(cell)));
+        }
+        text.push('\n');
+        for note in &shown.notes {
+            text += &format!("{}.\n\n", escape(note));
+        }
+    }
     text
 }
 

@@ -11,6 +11,7 @@ use crate::prompt::Prompt;
 use crate::session::folder::{self, DataRecord, Manifest, ModelRecord, PromptRecord, Seeds, Status};
 use crate::session::predictions::{Columns, Prediction, margin};
 use crate::session::prepare::{self, PrepareError, Prepared};
+use crate::session::simulation::{self, Take};
 
 use super::RunError;
 
@@ -18,6 +19,7 @@ use super::RunError;
 pub struct Task {
     prepared: Arc<Prepared>,
     pub(super) rows: Vec<usize>,
+    /// Those of all rows, then those of all rows with the labels in another order, and so on.
     prompts: Vec<Prompt>,
     pub(super) manifest: Manifest,
     uses_options: bool,
@@ -37,11 +39,15 @@ impl Task {
     ) -> Result<Self, RunError> {
         prepared.check_labels()?;
         let rows = prepared.rows(split, limit)?.to_vec();
+        let shuffles = prepared.session.simulate.as_ref().map_or(0, |simulate| simulate.shuffles);
         let written = match &model.classifier {
             Some(classifier) => texts(prepared, &rows, model, classifier, progress)?,
-            None => prompts(prepared, &rows, model, progress)?,
+            None => prompts(prepared, &rows, shuffles, model, progress)?,
         };
         let Written { prompts, record, uses_options } = written.ok_or(EngineError::Cancelled)?;
+        if shuffles > 0 && !uses_options {
+            return Err(PrepareError::NoOptions { shuffles }.into());
+        }
         let manifest = manifest(prepared, file, (split, limit, rows.len()), model, record);
         Ok(Self { prepared: Arc::clone(prepared), rows, prompts, manifest, uses_options })
     }
@@ -57,9 +63,14 @@ impl Task {
         &self.rows
     }
 
-    /// Their prompts, in the same order.
-    pub fn prompts(&self) -> &[Prompt] {
-        &self.prompts
+    /// How many orders of the labels each row is asked in: one, and `simulate.shuffles` more.
+    pub fn orders(&self) -> usize {
+        self.prompts.len() / self.rows.len().max(1)
+    }
+
+    /// Which order of the labels an answer is to, the first being 0.
+    pub(super) fn order_of(&self, answer: &Answer) -> usize {
+        answer.index / self.rows.len().max(1)
     }
 
     /// What the run's manifest says so far.
@@ -90,7 +101,7 @@ impl Task {
     pub(super) fn work(&self, done: Vec<bool>) -> Work {
         let session = &self.prepared.session;
         let prompts = self.prompts.iter().map(|prompt| prompt.text.clone()).collect();
-        let rows = self.rows.clone();
+        let rows = self.rows.repeat(self.orders());
         let (batch_size, truncate) = (session.batch_size(), session.truncates());
         match session.decode.method {
             Method::Score => {
@@ -112,10 +123,16 @@ impl Task {
     /// The prediction that an answer makes.
     pub(super) fn prediction(&self, answer: &Answer) -> Option<Prediction> {
         let Prepared { session, data, answers, .. } = &*self.prepared;
-        let row = *self.rows.get(answer.index)?;
+        let row = *self.rows.get(answer.index % self.rows.len().max(1))?;
         let word = |label: usize| data.labels().get(label).cloned();
         let label = match session.decode.method {
-            Method::Score => best(&answer.logprobs),
+            Method::Score => match &session.simulate {
+                // The same number is drawn in every order, so that only the order makes a difference.
+                Some(simulate) if simulate.answer == Take::Sampled => {
+                    simulation::draw(simulate.seed, row, &answer.logprobs)
+                }
+                _ => best(&answer.logprobs),
+            },
             Method::Generate => answers.label(&answer.text),
         };
         let options = self.prompts.get(answer.index).and_then(|prompt| prompt.options.as_ref());
@@ -148,11 +165,13 @@ struct Written {
 fn prompts(
     prepared: &Prepared,
     rows: &[usize],
+    shuffles: u32,
     model: &ModelInfo,
     progress: &mut dyn FnMut(usize, usize) -> bool,
 ) -> Result<Option<Written>, PrepareError> {
     let renderer = prepared.renderer(model.chat.clone())?;
-    let Some(prompts) = prepare::prompts(&renderer, rows, progress)? else { return Ok(None) };
+    let shuffles = if renderer.uses_options() { shuffles } else { 0 };
+    let Some(prompts) = prepare::prompts(&renderer, rows, shuffles, progress)? else { return Ok(None) };
     let record = PromptRecord {
         template_sha256: template_sha256(prepared, model),
         demos: renderer.demos().unwrap_or_default().to_vec(),
