@@ -36,7 +36,7 @@ pub struct Group {
     pub value: String,
     /// How many there are.
     pub rows: usize,
-    /// Whether that is too few to say anything.
+    /// Whether those that the last of `distances` is about are too few to say anything.
     pub small: bool,
     /// With the labels that say nothing and, where there are any, without.
     pub distances: Vec<Distance>,
@@ -96,14 +96,6 @@ impl<'p> Groups<'p> {
     }
 }
 
-/// The name of the group that a row is in.
-pub(super) fn group_of(prepared: &Prepared, spec: &SimulateSpec, name: &str, row: usize) -> Option<String> {
-    let column = prepared.data.table().column(name).ok()?;
-    let groups = Groups::of(&prepared.data, spec, name, column);
-    let place = groups.place(prepared.data.value(row, column));
-    Some(place.and_then(|place| groups.names().into_iter().nth(place)).unwrap_or_else(|| NOTHING_SAID.to_owned()))
-}
-
 /// The groups of every column that the session names; none once `go_on` says no.
 pub(super) fn by_columns(
     survey: &Survey<'_>,
@@ -131,13 +123,11 @@ pub(super) fn by_columns(
             if !go_on() {
                 return None;
             }
-            let distances = survey.variants().into_iter().map(|without| survey.distance(&members, without, weighted));
-            told.push(Group {
-                value,
-                rows: members.len(),
-                small: members.len() < survey.spec.floor,
-                distances: distances.collect(),
-            });
+            let variants = survey.variants().into_iter();
+            let distances: Vec<Distance> =
+                variants.map(|without| survey.distance(&members, without, weighted)).collect();
+            let counted = distances.last().map_or(0, |distance| distance.comparison.rows);
+            told.push(Group { value, rows: members.len(), small: counted < survey.spec.floor, distances });
         }
         groupings.push(grouping(name, told));
     }

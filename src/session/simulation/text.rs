@@ -143,6 +143,8 @@ fn shares(distance: &Distance) -> Table {
 }
 
 fn groups(grouping: &Grouping, floor: usize) -> Table {
+    let about = grouping.groups.first().and_then(|group| group.distances.last()).map(variant).unwrap_or_default();
+    let heading = format!("By {}: {about}", printable(&grouping.column));
     let columns = ["", "n", "TV", "95% CI", "JS", "KL", "var. ratio", "entropy", "simulated", "accuracy", "majority"];
     let mut small = false;
     let rows = grouping.groups.iter().filter_map(|group| {
@@ -151,7 +153,7 @@ fn groups(grouping: &Grouping, floor: usize) -> Table {
         let mark = if group.small { " *" } else { "" };
         let variation = &distance.comparison.total_variation;
         let mut cells =
-            vec![format!("{}{mark}", printable(&group.value)), group.rows.to_string(), number(variation.value), ends(variation)];
+            vec![format!("{}{mark}", printable(&group.value)), distance.comparison.rows.to_string(), number(variation.value), ends(variation)];
         cells.extend(spread(&distance.comparison));
         cells.extend(own(&distance.individual));
         Some(cells)
@@ -166,7 +168,7 @@ fn groups(grouping: &Grouping, floor: usize) -> Table {
         notes.push(format!("mean entropy within groups: real {}, simulated {}{ratio}", number(real), number(simulated)));
     }
     Table {
-        heading: format!("By {}", printable(&grouping.column)),
+        heading,
         columns: columns.map(str::to_owned).to_vec(),
         rows,
         notes,
