@@ -91,7 +91,13 @@ fn again(folder: &Path, arguments: &Arguments, format: Format, global: &Global) 
 
 /// What is told of a test split without rows.
 fn none(folder: &Path, manifest: &Manifest) -> Summary {
-    Summary { run: folder.display().to_string(), rows: 0, seconds: Some(manifest.work().0), report: None, simulation: None }
+    Summary {
+        run: folder.display().to_string(),
+        rows: 0,
+        seconds: Some(manifest.work().0),
+        report: None,
+        simulation: None,
+    }
 }
 
 /// Lets the engine train to the end.

@@ -75,7 +75,8 @@ fn column(data: &Dataset, place: usize, name: &str, mut counts: HashMap<&str, us
     let empty = counts.remove("").unwrap_or_default();
     let missing = counts.iter().filter(|(cell, _)| is_missing(cell)).map(|(_, rows)| rows).sum();
     let said = || counts.keys().filter(|cell| !is_missing(cell));
-    let numbers: Option<Vec<f64>> = said().map(|cell| cell.trim().parse().ok().filter(|n: &f64| n.is_finite())).collect();
+    let numbers: Option<Vec<f64>> =
+        said().map(|cell| cell.trim().parse().ok().filter(|n: &f64| n.is_finite())).collect();
     let (kind, range) = match numbers {
         Some(numbers) if numbers.is_empty() => (Kind::Empty, None),
         Some(numbers) => {

@@ -187,7 +187,9 @@ pub enum DataError {
     #[error("data.drop_missing: data.missing names no codes of the label column, so there is nothing to leave out")]
     NothingMissing,
     /// No row is left.
-    #[error("{path}: every row that passes the filter has a label that says nothing (data.missing), and data.drop_missing leaves those out")]
+    #[error(
+        "{path}: every row that passes the filter has a label that says nothing (data.missing), and data.drop_missing leaves those out"
+    )]
     AllMissing {
         /// The data file.
         path: PathBuf,

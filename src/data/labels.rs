@@ -22,12 +22,7 @@ impl Labels {
 
     /// Reads the label column of the rows in `kept`. A row whose code says nothing and has no word has no label; any other
     /// without a word is an error that names the row.
-    pub(super) fn read(
-        table: &Table,
-        column: usize,
-        codes: Option<&Codes>,
-        kept: &[usize],
-    ) -> Result<Self, DataError> {
+    pub(super) fn read(table: &Table, column: usize, codes: Option<&Codes>, kept: &[usize]) -> Result<Self, DataError> {
         let with_words = codes.filter(|codes| codes.codes().len() > 0);
         let mut words: IndexSet<&str> = with_words.map(|codes| codes.words().collect()).unwrap_or_default();
         let mut gold = vec![None; table.len()];

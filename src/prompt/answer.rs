@@ -115,7 +115,9 @@ impl Answers {
                 let places =
                     self.names().filter_map(|(label, name)| Some((whole_word(&answer, name)?, name.len(), label)));
                 // Of equals the first label is taken.
-                places.min_by_key(|(at, length, label)| (*at, usize::MAX - length, *label)).map(|(.., label)| whole(label))
+                places
+                    .min_by_key(|(at, length, label)| (*at, usize::MAX - length, *label))
+                    .map(|(.., label)| whole(label))
             }
             AnswerRule::Prefix => {
                 let answer = answer.trim_start().to_lowercase();

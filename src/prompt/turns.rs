@@ -72,13 +72,13 @@ mod tests {
         ];
         let found = turns(&fixture("chat/chatml.jinja"), &said);
         let told: Vec<(&str, &str)> = found.iter().map(|(role, text)| (role.as_str(), text.as_str())).collect();
-        assert_eq!(
-            told,
-            [("system", "Be brief.\n"), ("user", " user"), ("assistant", "a"), ("user", "assistant\n")]
-        );
+        assert_eq!(told, [("system", "Be brief.\n"), ("user", " user"), ("assistant", "a"), ("user", "assistant\n")]);
         // This one trims.
         let found = turns(&fixture("chat/llama3.jinja"), &said);
-        assert_eq!(found.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), ["Be brief.", "user", "a", "assistant"]);
+        assert_eq!(
+            found.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(),
+            ["Be brief.", "user", "a", "assistant"]
+        );
     }
 
     #[test]

@@ -91,13 +91,8 @@ impl Description {
             let words = longest(&mut column.values.iter().map(word)).unwrap_or_default();
             for value in &column.values {
                 let missing = if value.missing { "  says nothing" } else { "" };
-                let _ = writeln!(
-                    text,
-                    "  {:>codes$}  {:<words$}  {:>7}{missing}",
-                    code(value),
-                    word(value),
-                    value.rows
-                );
+                let _ =
+                    writeln!(text, "  {:>codes$}  {:<words$}  {:>7}{missing}", code(value), word(value), value.rows);
             }
         }
         let others: Vec<&Column> = self

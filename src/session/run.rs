@@ -120,12 +120,7 @@ impl Recording {
         Ok(Self::begin(task, folder.to_owned(), None, writers))
     }
 
-    fn begin(
-        task: Task,
-        folder: PathBuf,
-        new: Option<RunFolder>,
-        orders: Vec<(Writer, Vec<Prediction>)>,
-    ) -> Self {
+    fn begin(task: Task, folder: PathBuf, new: Option<RunFolder>, orders: Vec<(Writer, Vec<Prediction>)>) -> Self {
         let mut tally = Tally { total: task.rows.len() * task.orders(), ..Tally::default() };
         let (mut writers, mut done, mut all_answered) = (Vec::new(), Vec::new(), Vec::new());
         for (order, (writer, answered)) in orders.into_iter().enumerate() {

@@ -277,14 +277,9 @@ pub fn draw(seed: u32, row: usize, logprobs: &[f64]) -> Option<usize> {
 }
 
 /// How many answers change with the order of the labels.
-fn order_sensitivity<'p>(
-    rows: impl IntoIterator<Item = &'p Prediction>,
-    orders: &[Vec<Prediction>],
-) -> Option<Orders> {
-    let others: Vec<HashMap<usize, &str>> = orders
-        .iter()
-        .map(|order| order.iter().map(|row| (row.row, row.predicted.as_str())).collect())
-        .collect();
+fn order_sensitivity<'p>(rows: impl IntoIterator<Item = &'p Prediction>, orders: &[Vec<Prediction>]) -> Option<Orders> {
+    let others: Vec<HashMap<usize, &str>> =
+        orders.iter().map(|order| order.iter().map(|row| (row.row, row.predicted.as_str())).collect()).collect();
     let (mut asked, mut changed, mut changes) = (0, 0, 0);
     for row in rows {
         let answers: Option<Vec<&str>> = others.iter().map(|order| order.get(&row.row).copied()).collect();

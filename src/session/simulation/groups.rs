@@ -139,10 +139,10 @@ fn grouping(column: &str, groups: Vec<Group>) -> Grouping {
     let large = groups.iter().filter(|group| !group.small).filter_map(|group| group.distances.last());
     let weighed: Vec<(f64, f64, f64)> = large
         .map(|distance| &distance.comparison)
-        .filter(|comparison| comparison.entropy_real.value.is_finite() && comparison.entropy_simulated.value.is_finite())
-        .map(|comparison| {
-            (comparison.rows as f64, comparison.entropy_real.value, comparison.entropy_simulated.value)
+        .filter(|comparison| {
+            comparison.entropy_real.value.is_finite() && comparison.entropy_simulated.value.is_finite()
         })
+        .map(|comparison| (comparison.rows as f64, comparison.entropy_real.value, comparison.entropy_simulated.value))
         .collect();
     let rows: f64 = weighed.iter().map(|(rows, ..)| rows).sum();
     let mean = |pick: fn(&(f64, f64, f64)) -> f64| {

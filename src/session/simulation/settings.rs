@@ -101,14 +101,10 @@ mod tests {
     fn numbers_fall_into_bands() {
         let bounds = [18.0, 30.0, 31.0];
         let names = |number: f64| band_name(&bounds, band(&bounds, number));
-        assert_eq!([17.9, 18.0, 29.0, 30.0, 31.0, 99.0].map(names), [
-            "under 18",
-            "18 to 29",
-            "18 to 29",
-            "30",
-            "31 and over",
-            "31 and over"
-        ]);
+        assert_eq!(
+            [17.9, 18.0, 29.0, 30.0, 31.0, 99.0].map(names),
+            ["under 18", "18 to 29", "18 to 29", "30", "31 and over", "31 and over"]
+        );
         assert_eq!(band_name(&[0.5, 1.5], 1), "0.5 to under 1.5");
     }
 

@@ -48,11 +48,26 @@ impl Simulation {
     }
 
     fn distances(&self) -> Table {
-        let columns = ["", "n", "TV", "95% CI", "JS", "KL", "var. ratio", "entropy", "simulated", "accuracy", "majority", "macro-F1", "kappa"];
+        let columns = [
+            "",
+            "n",
+            "TV",
+            "95% CI",
+            "JS",
+            "KL",
+            "var. ratio",
+            "entropy",
+            "simulated",
+            "accuracy",
+            "majority",
+            "macro-F1",
+            "kappa",
+        ];
         let rows = self.overall.iter().map(|distance| {
             let Comparison { rows, total_variation, .. } = &distance.comparison;
             let individual = &distance.individual;
-            let mut cells = vec![variant(distance), rows.to_string(), number(total_variation.value), ends(total_variation)];
+            let mut cells =
+                vec![variant(distance), rows.to_string(), number(total_variation.value), ends(total_variation)];
             cells.extend(spread(&distance.comparison));
             cells.extend(own(individual));
             cells.extend([individual.macro_f1, individual.kappa].map(optional));
@@ -68,7 +83,10 @@ impl Simulation {
             notes.push(format!("labels that say nothing: {missing}"));
         }
         if self.resamples > 0 {
-            notes.push(format!("intervals: bootstrap over respondents, {} resamples, seed {}", self.resamples, self.seed));
+            notes.push(format!(
+                "intervals: bootstrap over respondents, {} resamples, seed {}",
+                self.resamples, self.seed
+            ));
         }
         Table {
             heading: "How far simulated answers are from real ones".to_owned(),
@@ -82,13 +100,19 @@ impl Simulation {
         let first = self.positions.first();
         let mut rows = Vec::new();
         if let Some(orders) = &self.orders {
-            rows.push(vec!["respondents asked again".to_owned(), format!("{}, {} times", orders.rows, orders.shuffles)]);
+            rows.push(vec![
+                "respondents asked again".to_owned(),
+                format!("{}, {} times", orders.rows, orders.shuffles),
+            ]);
             rows.push(vec!["answer changes at least once".to_owned(), number(orders.changed)]);
             rows.push(vec!["answer changes with one more order".to_owned(), number(orders.changed_by_one)]);
         }
         rows.extend(first.map(|share| {
             let chance = 1.0 / self.positions.len() as f64;
-            vec!["answer is the label listed first".to_owned(), format!("{} (by chance {})", number(*share), number(chance))]
+            vec![
+                "answer is the label listed first".to_owned(),
+                format!("{} (by chance {})", number(*share), number(chance)),
+            ]
         }));
         (!rows.is_empty()).then(|| Table {
             heading: "Order of the labels".to_owned(),
@@ -122,13 +146,7 @@ fn variant(distance: &Distance) -> String {
 fn shares(distance: &Distance) -> Table {
     let Comparison { real, simulated, answered, .. } = &distance.comparison;
     let rows = distance.labels.iter().zip(real.iter().zip(simulated)).map(|(label, (real, simulated))| {
-        vec![
-            printable(label).into_owned(),
-            number(real.value),
-            ends(real),
-            number(simulated.value),
-            ends(simulated),
-        ]
+        vec![printable(label).into_owned(), number(real.value), ends(real), number(simulated.value), ends(simulated)]
     });
     let mut notes = Vec::new();
     if *answered < 1.0 {
@@ -152,8 +170,12 @@ fn groups(grouping: &Grouping, floor: usize) -> Table {
         small |= group.small;
         let mark = if group.small { " *" } else { "" };
         let variation = &distance.comparison.total_variation;
-        let mut cells =
-            vec![format!("{}{mark}", printable(&group.value)), distance.comparison.rows.to_string(), number(variation.value), ends(variation)];
+        let mut cells = vec![
+            format!("{}{mark}", printable(&group.value)),
+            distance.comparison.rows.to_string(),
+            number(variation.value),
+            ends(variation),
+        ];
         cells.extend(spread(&distance.comparison));
         cells.extend(own(&distance.individual));
         Some(cells)
@@ -165,14 +187,13 @@ fn groups(grouping: &Grouping, floor: usize) -> Table {
     }
     if let (Some(real), Some(simulated)) = (grouping.within_entropy_real, grouping.within_entropy_simulated) {
         let ratio = grouping.within_entropy_ratio.map_or(String::new(), |ratio| format!(", ratio {}", number(ratio)));
-        notes.push(format!("mean entropy within groups: real {}, simulated {}{ratio}", number(real), number(simulated)));
+        notes.push(format!(
+            "mean entropy within groups: real {}, simulated {}{ratio}",
+            number(real),
+            number(simulated)
+        ));
     }
-    Table {
-        heading,
-        columns: columns.map(str::to_owned).to_vec(),
-        rows,
-        notes,
-    }
+    Table { heading, columns: columns.map(str::to_owned).to_vec(), rows, notes }
 }
 
 fn spread(comparison: &Comparison) -> [String; 5] {
