@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 use crate::metrics::distribution::{Bootstrap, Comparison, Sample};
 use crate::metrics::{Confusion, Report};
 
-use super::predictions::Prediction;
+use super::predictions::{Prediction, probabilities};
 use super::prepare::Prepared;
 
-pub use groups::{Group, Grouping, check_columns};
+pub use groups::{Group, Grouping, Member, check_columns, values};
 pub use settings::{SimulateSpec, Take};
 
 /// How many different answers a simulation tells.
@@ -248,23 +248,11 @@ fn respondent(prepared: &Prepared, take: Take, prediction: &Prediction) -> Optio
     Some(Respondent { row: prediction.row, real, simulated, weight: data.weight(prediction.row).unwrap_or(1.0) })
 }
 
-/// Probabilities over the labels; none where no log-probability is known.
-pub fn probabilities(logprobs: &[Option<f64>]) -> Option<Vec<f64>> {
-    let numbers: Vec<f64> = logprobs.iter().map(|logprob| logprob.unwrap_or(f64::NEG_INFINITY)).collect();
-    let most = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    if !most.is_finite() {
-        return None;
-    }
-    let parts: Vec<f64> = numbers.iter().map(|number| (number - most).exp()).collect();
-    let sum: f64 = parts.iter().sum();
-    Some(parts.into_iter().map(|part| part / sum).collect())
-}
-
 /// The label that is drawn for a row by the labels' log-probabilities: that in whose part of the line from 0 to 1 the first
 /// number of numpy's `RandomState(s)` falls, `s` being made of `"{seed}:{row}"` as the order of its options is.
 pub fn draw(seed: u32, row: usize, logprobs: &[f64]) -> Option<usize> {
-    let known: Vec<Option<f64>> = logprobs.iter().map(|logprob| Some(*logprob).filter(|p| !p.is_nan())).collect();
-    let parts = probabilities(&known)?;
+    let known = |logprob: &f64| Some(if logprob.is_nan() { f64::NEG_INFINITY } else { *logprob });
+    let parts = probabilities(&logprobs.iter().map(known).collect::<Vec<_>>())?;
     let seed = crate::prompt::options::seed_of(&format!("{seed}:{row}"));
     let number = crate::data::numpy::RandomState::new(seed).random_sample();
     let mut upper = 0.0;

@@ -68,7 +68,9 @@ impl App {
         };
         self.evaluate.preparing = Some((0, 0));
         fx.push(Effect::BeginRun(Box::new(begin)));
-        self.go(View::Evaluate, Pane::Matrix);
+        if self.view != View::Simulate {
+            self.go(View::Evaluate, Pane::Matrix);
+        }
     }
 
     /// A run that waited for the model can begin.

@@ -148,7 +148,7 @@ impl App {
         }
         if !beside && self.recording {
             if self.run.as_ref().is_some_and(|run| run.about.path == entry.path) {
-                return self.go(View::Evaluate, Pane::Matrix);
+                return self.go_to_run();
             }
             return self.note("a run is going on and is shown in views 2 and 3: stop it first (Ctrl-C)");
         }
@@ -172,8 +172,17 @@ impl App {
             }
             Ok(run) => {
                 self.look_at(run);
-                self.go(View::Evaluate, Pane::Matrix);
+                self.go_to_run();
             }
+        }
+    }
+
+    /// Goes to the view that tells most of the run on the screen.
+    fn go_to_run(&mut self) {
+        let prepared = self.run.as_ref().and_then(|run| run.about.prepared.as_ref());
+        match prepared.is_some_and(|prepared| prepared.session.simulate.is_some()) {
+            true => self.go(View::Simulate, Pane::Shares),
+            false => self.go(View::Evaluate, Pane::Matrix),
         }
     }
 

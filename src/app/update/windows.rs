@@ -135,6 +135,11 @@ impl App {
                 None if matches!(action, Action::Help | Action::Quit | Action::Open) => self.close_window(fx),
                 None => {}
             },
+            Some(Window::Text { scroll, .. }) => match by {
+                Some(by) => *scroll = scroll.saturating_add_signed(by),
+                None if matches!(action, Action::Columns | Action::Quit | Action::Open) => self.close_window(fx),
+                None => {}
+            },
             Some(Window::Next(_)) if matches!(action, Action::NextToken | Action::Quit | Action::Open) => {
                 self.close_window(fx);
             }
@@ -243,6 +248,7 @@ impl App {
             Purpose::Tag(row) => self.mark(row, fx, |mark| mark.tag = optional(&text)),
             Purpose::Note(row) => self.mark(row, fx, |mark| mark.note = optional(&text)),
             Purpose::Rename(path) => fx.push(Effect::RenameRun(path, text)),
+            Purpose::Value(variable) => self.simulate.set(&variable, text),
             Purpose::LearningRate => match text.parse::<f64>() {
                 Ok(rate) if rate > 0.0 && rate < 1.0 => self.steer(Steer::LearningRate(rate), fx),
                 _ => return wrong(self, "a number between 0 and 1, as 2e-5".to_owned()),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::Dataset;
+use crate::data::{Dataset, Split};
 use crate::session::prepare::{PrepareError, Prepared};
 
 use super::settings::{SimulateSpec, band, band_name};
@@ -62,22 +62,27 @@ pub fn check_columns(prepared: &Prepared, spec: &SimulateSpec) -> Result<(), Pre
     Ok(())
 }
 
+/// The values that rows of the splits have in a column, those that say nothing left out: in the order of the codebook, of
+/// numbers, or of the alphabet.
+pub fn values(data: &Dataset, column: usize) -> Vec<&str> {
+    let rows = Split::ALL.into_iter().flat_map(|split| data.split(split));
+    let mut words: Vec<&str> = rows.map(|row| data.value(*row, column)).filter(|word| !word.is_empty()).collect();
+    words.sort_unstable();
+    words.dedup();
+    let place = |word: &str| data.codes(column).and_then(|codes| codes.words().position(|known| known == word));
+    let number = |word: &str| word.trim().parse().unwrap_or(f64::INFINITY);
+    let mut keyed: Vec<(usize, f64, &str)> =
+        words.into_iter().map(|word| (place(word).unwrap_or(usize::MAX), number(word), word)).collect();
+    keyed.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    keyed.into_iter().map(|(.., word)| word).collect()
+}
+
 impl<'p> Groups<'p> {
     fn of(data: &'p Dataset, spec: &'p SimulateSpec, name: &str, column: usize) -> Self {
         if let Some(bounds) = spec.bands.get(name) {
             return Self::Bands(bounds);
         }
-        let rows = crate::data::Split::ALL.into_iter().flat_map(|split| data.split(split));
-        let mut words: Vec<&str> = rows.map(|row| data.value(*row, column)).filter(|word| !word.is_empty()).collect();
-        words.sort_unstable();
-        words.dedup();
-        let place = |word: &str| data.codes(column).and_then(|codes| codes.words().position(|known| known == word));
-        let number = |word: &str| word.trim().parse().unwrap_or(f64::INFINITY);
-        words.sort_by(|a, b| {
-            let places = [place(a), place(b)].map(|place| place.unwrap_or(usize::MAX));
-            places[0].cmp(&places[1]).then(number(a).total_cmp(&number(b)))
-        });
-        Self::Words(words)
+        Self::Words(values(data, column))
     }
 
     /// The place of a respondent's group; none of who said nothing.
@@ -93,6 +98,31 @@ impl<'p> Groups<'p> {
             Self::Bands(bounds) => (0..=bounds.len()).map(|place| band_name(bounds, place)).collect(),
             Self::Words(words) => words.iter().map(|word| (*word).to_owned()).collect(),
         }
+    }
+}
+
+/// Tells which group of a column a row is in.
+pub struct Member<'p> {
+    data: &'p Dataset,
+    column: usize,
+    groups: Groups<'p>,
+    names: Vec<String>,
+}
+
+impl<'p> Member<'p> {
+    /// The groups of a column; none where the session simulates no survey or has no such column.
+    pub fn of(prepared: &'p Prepared, name: &str) -> Option<Self> {
+        let spec = prepared.session.simulate.as_ref()?;
+        let column = prepared.data.table().column(name).ok()?;
+        let groups = Groups::of(&prepared.data, spec, name, column);
+        let names = groups.names();
+        Some(Self { data: &prepared.data, column, groups, names })
+    }
+
+    /// The name of a row's group.
+    pub fn group(&self, row: usize) -> &str {
+        let place = self.groups.place(self.data.value(row, self.column));
+        place.and_then(|place| self.names.get(place)).map_or(NOTHING_SAID, String::as_str)
     }
 }
 

@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::app::App;
-use crate::app::sift::probabilities;
+use crate::session::predictions::probabilities;
 use crate::ui::widgets::text;
 use crate::ui::{Canvas, share};
 

@@ -47,9 +47,12 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
     };
     let stale = app.prompt.problem.is_some() || sheet.row != app.row();
     let shared = sheet.shared.map_or(0, |(_, bytes)| bytes);
-    // What all rows share recedes; from the row's own text on it stands out.
+    // What all rows share recedes; from the row's own text on it stands out. In a conversation the template's own words
+    // recede further.
+    let marker = |at: usize| !sheet.turns.is_empty() && !sheet.turns.iter().any(|turn| turn.range.contains(&at));
     let style = |at: usize| match at {
         _ if stale => theme.stale,
+        at if marker(at) => theme.dim,
         at if at < shared => theme.demo,
         _ => theme.text,
     };
