@@ -93,7 +93,7 @@ def prompts(session, tokenizer, predictions):
             messages.append({"role": "user", "content": text})
             text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
         texts.append(text)
-    return texts, bool(prompt.get("chat")), config.get("decode", {}).get("max_new_tokens", 15)
+    return texts, bool(prompt.get("chat")), config.get("decode", {}).get("max_new_tokens", 10)
 
 
 def check_prompts(args, session, tokenizer, predictions, texts, chat):
