@@ -161,6 +161,8 @@ pub enum Message {
     Surveyed {
         /// Whose: the run's folder, and the revision of its rows.
         of: (PathBuf, u64),
+        /// Whether it is the marked run.
+        beside: bool,
         /// The figures; none where there is nothing to compare.
         figures: Option<Arc<Simulation>>,
     },

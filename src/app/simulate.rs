@@ -22,6 +22,8 @@ pub type Asked = (u64, usize, Vec<(String, String)>);
 pub struct SurveyRequest {
     /// Whose: the run's folder, and the revision of its rows.
     pub of: (PathBuf, u64),
+    /// Whether it is the marked run.
+    pub beside: bool,
     /// The rows.
     pub rows: Vec<Arc<Prediction>>,
     /// The run's session and data.

@@ -301,11 +301,12 @@ impl World {
                 );
             }
             Effect::Survey(request) => {
-                let of = request.of.clone();
+                let (of, beside) = (request.of.clone(), request.beside);
                 self.behind(
-                    move |_| Message::Surveyed { of, figures: None },
+                    move |_| Message::Surveyed { of, beside, figures: None },
                     move |_| Message::Surveyed {
                         of: request.of.clone(),
+                        beside,
                         figures: scribe::survey(&request).map(Arc::new),
                     },
                 );

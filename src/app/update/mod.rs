@@ -80,7 +80,7 @@ impl App {
             }
             Message::Sifted { revision, listed } => self.sifted(revision, listed, fx),
             Message::Detail { run, row, prompt } => self.detail_rendered(&run, row, prompt),
-            Message::Surveyed { of, figures } => self.surveyed(of, figures),
+            Message::Surveyed { of, beside, figures } => self.surveyed(of, beside, figures),
             Message::WhatIf { asked, prompt } => self.what_if_written(&asked, prompt, fx),
             Message::Described(text) => self.open_window(Window::Text { title: "Columns".to_owned(), text, scroll: 0 }),
             Message::Versioned { edit, version } => self.versioned(edit, *version, fx),

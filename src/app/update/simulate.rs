@@ -235,7 +235,7 @@ impl App {
         }
         let beside = self.runs.beside.as_deref();
         for (place, run) in [self.run.as_ref(), beside].into_iter().enumerate() {
-            let request = run.and_then(request).filter(|request| {
+            let request = run.and_then(|run| request(run, place == 1)).filter(|request| {
                 let asked = self.simulate.counted.get(place).and_then(Option::as_ref);
                 let same_run = asked.is_some_and(|(path, _)| *path == request.of.0);
                 // Answers that come all the time are counted now and then.
@@ -258,13 +258,14 @@ impl App {
     }
 
     /// The figures were counted.
-    pub(super) fn surveyed(&mut self, of: (PathBuf, u64), figures: Option<Arc<Simulation>>) {
+    pub(super) fn surveyed(&mut self, of: (PathBuf, u64), beside: bool, figures: Option<Arc<Simulation>>) {
         self.simulate.counting = false;
         let figures = figures.map(|figures| (of.clone(), figures));
-        if self.run.as_ref().is_some_and(|run| run.about.path == of.0) {
-            self.simulate.figures = figures;
-        } else if self.runs.beside.as_ref().is_some_and(|run| run.about.path == of.0) {
+        // What belongs to a run that is no longer there is dropped.
+        if beside && self.runs.beside.as_ref().is_some_and(|run| run.about.path == of.0) {
             self.simulate.beside = figures;
+        } else if !beside && self.run.as_ref().is_some_and(|run| run.about.path == of.0) {
+            self.simulate.figures = figures;
         }
     }
 
@@ -340,7 +341,7 @@ fn list_of(pane: Pane) -> usize {
 }
 
 /// What is to be counted of a run; nothing of one that is no simulated survey.
-fn request(run: &Run) -> Option<SurveyRequest> {
+fn request(run: &Run, beside: bool) -> Option<SurveyRequest> {
     let prepared = run.about.prepared.as_ref().filter(|prepared| prepared.session.simulate.is_some())?;
     if run.rows.is_empty() {
         return None;
@@ -349,6 +350,7 @@ fn request(run: &Run) -> Option<SurveyRequest> {
     let revision = run.revision * 2 + u64::from(run.is_live());
     Some(SurveyRequest {
         of: (run.about.path.clone(), revision),
+        beside,
         rows: run.rows.clone(),
         prepared: Arc::clone(prepared),
         live: run.is_live(),

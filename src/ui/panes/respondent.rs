@@ -14,7 +14,7 @@ use crate::app::view::Pane;
 /// Columns of the longest name.
 const WIDEST: usize = 14;
 /// Columns of an answer with its figures, beside the bar.
-const FIGURES: u16 = 22;
+const FIGURES: u16 = 18;
 /// Labels shown at most.
 const MOST: usize = 12;
 

@@ -119,7 +119,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
     }
     let lines = figure_lines(app, simulation, distance, beside);
     for ((name, figures), y) in lines.iter().zip(bottom..inner.bottom()) {
-        let name = text::pad(name, 10, Align::Left);
+        let name = text::pad(name, 11, Align::Left);
         canvas.line(inner.x + 1, y, inner.width.saturating_sub(1), &[(&name, theme.dim), (figures, theme.text)]);
     }
 }

@@ -16,6 +16,17 @@ pub(super) fn titles(app: &App) -> Titles {
     Titles::new(if distinct > 0 { "Answers as generated" } else { "Answers" }, right)
 }
 
+/// The pane on one line: the most frequent answers.
+pub(super) fn summary(canvas: &mut Canvas<'_>, at: Rect) {
+    let (app, theme) = (canvas.app, canvas.theme);
+    if app.simulate.simulation().is_none() {
+        return;
+    }
+    let told: Vec<String> = app.tally().iter().take(4).map(|(answer, rows)| format!("{rows} {answer}")).collect();
+    let told = format!("  {}", told.join(", "));
+    canvas.line(at.x, at.y, at.width, &[(&text::fit(&told, usize::from(at.width)), theme.text)]);
+}
+
 pub(super) fn draw(canvas: &mut Canvas<'_>, outer: Rect, inner: Rect) {
     let (app, theme) = (canvas.app, canvas.theme);
     if app.simulate.simulation().is_none() {
