@@ -178,9 +178,7 @@ impl Prepared {
             let (known, labels) = (classifier.labels.join(", "), self.data.labels().join(", "));
             return Err(PrepareError::OtherLabels { model: name(), known, labels });
         }
-        if !self.data.has_text() {
-            return Err(PrepareError::NoText);
-        }
+        self.check_text()?;
         let unknown = |_| PrepareError::Rules { model: name(), rules: classifier.clean.join(", ") };
         Cleaner::new(&classifier.clean).map_err(unknown)
     }
@@ -196,6 +194,11 @@ impl Prepared {
     pub fn values(&self, name: &str) -> Vec<String> {
         let Ok(column) = self.data.table().column(name) else { return Vec::new() };
         simulation::values(&self.data, column).into_iter().map(str::to_owned).collect()
+    }
+
+    /// Whether there is a column with a text, which classifiers read.
+    pub fn check_text(&self) -> Result<(), PrepareError> {
+        if self.data.has_text() { Ok(()) } else { Err(PrepareError::NoText) }
     }
 
     /// Whether there are labels to choose from.

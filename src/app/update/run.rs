@@ -166,7 +166,7 @@ impl App {
                 let told = run.report.as_ref().map_or_else(String::new, |report| {
                     format!(": accuracy {:.3}, macro-F1 {:.3}", report.accuracy, report.macro_f1)
                 });
-                let rows = run.tally.done;
+                let rows = run.rows.len();
                 self.say(Tone::Good, format!("{rows} rows are answered{told}. Kept in {}", path.display()));
             }
             Err((error, kept)) => {

@@ -126,65 +126,65 @@ impl<'p> Member<'p> {
     }
 }
 
-/// The groups of every column that the session names; none once `go_on` says no.
-pub(super) fn by_columns(
-    survey: &Survey<'_>,
-    respondents: &[Respondent],
-    weighted: bool,
-    go_on: &dyn Fn() -> bool,
-) -> Option<Vec<Grouping>> {
-    let mut groupings = Vec::new();
+/// The groups of a column, each with its respondents.
+type Members<'r> = Vec<(String, Vec<&'r Respondent>)>;
+
+/// The groups of every column that the session names, those that nobody is in left out.
+pub(super) fn by_columns<'r>(survey: &Survey<'_>, respondents: &'r [Respondent]) -> Vec<(String, Members<'r>)> {
+    let mut columns = Vec::new();
     for name in &survey.spec.by {
         let data = &survey.prepared.data;
         // That the column is there was checked when the data was read.
         let Ok(column) = data.table().column(name) else { continue };
         let groups = Groups::of(data, survey.spec, name, column);
-        let mut names = groups.names();
-        names.push(NOTHING_SAID.to_owned());
-        let mut members: Vec<Vec<&Respondent>> = vec![Vec::new(); names.len()];
+        let mut members: Members<'r> = groups.names().into_iter().map(|value| (value, Vec::new())).collect();
+        let mut silent = Vec::new();
         for respondent in respondents {
-            let place = groups.place(data.value(respondent.row, column)).unwrap_or(names.len() - 1);
-            if let Some(members) = members.get_mut(place) {
-                members.push(respondent);
-            }
+            let place = groups.place(data.value(respondent.row, column));
+            let group = place.and_then(|place| members.get_mut(place)).map(|(_, members)| members);
+            group.unwrap_or(&mut silent).push(respondent);
         }
-        let mut told = Vec::new();
-        for (value, members) in names.into_iter().zip(members).filter(|(_, members)| !members.is_empty()) {
-            if !go_on() {
-                return None;
-            }
-            let variants = survey.variants().into_iter();
-            let distances: Vec<Distance> =
-                variants.map(|without| survey.distance(&members, without, weighted)).collect();
-            let counted = distances.last().map_or(0, |distance| distance.comparison.rows);
-            told.push(Group { value, rows: members.len(), small: counted < survey.spec.floor, distances });
-        }
-        groupings.push(grouping(name, told));
+        members.push((NOTHING_SAID.to_owned(), silent));
+        members.retain(|(_, members)| !members.is_empty());
+        columns.push((name.clone(), members));
     }
-    Some(groupings)
+    columns
 }
 
-fn grouping(column: &str, groups: Vec<Group>) -> Grouping {
-    // Without the labels that say nothing, where there are any: those are no opinion that could be flattened.
-    let large = groups.iter().filter(|group| !group.small).filter_map(|group| group.distances.last());
-    let weighed: Vec<(f64, f64, f64)> = large
-        .map(|distance| &distance.comparison)
-        .filter(|comparison| {
-            comparison.entropy_real.value.is_finite() && comparison.entropy_simulated.value.is_finite()
-        })
-        .map(|comparison| (comparison.rows as f64, comparison.entropy_real.value, comparison.entropy_simulated.value))
-        .collect();
-    let rows: f64 = weighed.iter().map(|(rows, ..)| rows).sum();
-    let mean = |pick: fn(&(f64, f64, f64)) -> f64| {
-        (rows > 0.0).then(|| weighed.iter().map(|group| group.0 * pick(group)).sum::<f64>() / rows)
-    };
-    let (real, simulated) = (mean(|group| group.1), mean(|group| group.2));
-    let ratio = real.zip(simulated).filter(|(real, _)| *real > 0.0).map(|(real, simulated)| simulated / real);
-    Grouping {
-        column: column.to_owned(),
-        within_entropy_real: real,
-        within_entropy_simulated: simulated,
-        within_entropy_ratio: ratio,
-        groups,
+impl Group {
+    /// A group of so many respondents.
+    pub(super) fn new(value: &str, rows: usize, distances: Vec<Distance>, floor: usize) -> Self {
+        let counted = distances.last().map_or(0, |distance| distance.comparison.rows);
+        Self { value: value.to_owned(), rows, small: counted < floor, distances }
+    }
+}
+
+impl Grouping {
+    /// The groups of a column.
+    pub(super) fn new(column: &str, groups: Vec<Group>) -> Self {
+        // Without the labels that say nothing, where there are any: those are no opinion that could be flattened.
+        let large = groups.iter().filter(|group| !group.small).filter_map(|group| group.distances.last());
+        let weighed: Vec<(f64, f64, f64)> = large
+            .map(|distance| &distance.comparison)
+            .filter(|comparison| {
+                comparison.entropy_real.value.is_finite() && comparison.entropy_simulated.value.is_finite()
+            })
+            .map(|comparison| {
+                (comparison.rows as f64, comparison.entropy_real.value, comparison.entropy_simulated.value)
+            })
+            .collect();
+        let rows: f64 = weighed.iter().map(|(rows, ..)| rows).sum();
+        let mean = |pick: fn(&(f64, f64, f64)) -> f64| {
+            (rows > 0.0).then(|| weighed.iter().map(|group| group.0 * pick(group)).sum::<f64>() / rows)
+        };
+        let (real, simulated) = (mean(|group| group.1), mean(|group| group.2));
+        let ratio = real.zip(simulated).filter(|(real, _)| *real > 0.0).map(|(real, simulated)| simulated / real);
+        Self {
+            column: column.to_owned(),
+            within_entropy_real: real,
+            within_entropy_simulated: simulated,
+            within_entropy_ratio: ratio,
+            groups,
+        }
     }
 }

@@ -79,6 +79,13 @@ fn lines(app: &App, theme: &crate::ui::theme::Theme, width: usize) -> Vec<(Strin
     if let Some(rule) = rule {
         wrapped(&rule, theme.dim);
     }
+    let reading = run.about.prepared.as_ref().and_then(|prepared| prepared.answers.read(&row.answer));
+    if reading.is_some_and(|reading| reading.inside_word) {
+        wrapped(
+            "it stands only inside another word there; answer.rule = \"earliest\" looks for whole words",
+            theme.warn,
+        );
+    }
     wrapped(" ", theme.text);
     match &app.rows.detail {
         Some((of, Ok(prompt))) if *of == row.row => {

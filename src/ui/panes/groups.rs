@@ -74,10 +74,6 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, outer: Rect, inner: Rect) {
     let focused = is_focused(app, Pane::Groups);
     for (place, y) in (app.simulate.offset[1]..grouping.groups.len()).zip(inner.y + 1..inner.bottom()) {
         let Some(group) = grouping.groups.get(place) else { break };
-        if place == app.simulate.selected[1] {
-            let style = if focused { theme.cursor_line } else { theme.cursor_line_away };
-            canvas.tint(Rect { y, height: 1, ..inner }, style);
-        }
         let distance = group
             .distances
             .iter()
@@ -91,6 +87,10 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, outer: Rect, inner: Rect) {
         put(canvas, 0, y, &format!("{mark}{}", group.value), style);
         for (column, cell) in cells(distance).iter().enumerate() {
             put(canvas, column + 1, y, cell, style);
+        }
+        if place == app.simulate.selected[1] {
+            let style = if focused { theme.cursor_line } else { theme.cursor_line_away };
+            canvas.tint(Rect { y, height: 1, ..inner }, style);
         }
     }
     let visible = usize::from(inner.height.saturating_sub(1));

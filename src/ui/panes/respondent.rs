@@ -77,10 +77,6 @@ fn card(canvas: &mut Canvas<'_>, at: Rect) {
     let arrows = [canvas.symbol("◂ ", "< "), canvas.symbol(" ▸", " >")];
     for ((place, variable), y) in app.variables().iter().enumerate().skip(state.scroll).zip(at.y..at.bottom()) {
         let here = place == state.variable;
-        if here {
-            let style = if focused { theme.cursor_line } else { theme.cursor_line_away };
-            canvas.tint(Rect { y, height: 1, ..at }, style);
-        }
         let value = state.value(variable);
         let changed = value != variable.value;
         let shown = if value.is_empty() { "(says nothing)" } else { value };
@@ -98,6 +94,10 @@ fn card(canvas: &mut Canvas<'_>, at: Rect) {
             (told.as_str(), theme.dim),
         ];
         canvas.line(at.x + 1, y, at.width.saturating_sub(1), &pieces);
+        if here {
+            let style = if focused { theme.cursor_line } else { theme.cursor_line_away };
+            canvas.tint(Rect { y, height: 1, ..at }, style);
+        }
     }
 }
 

@@ -71,7 +71,6 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
         return hint(canvas, inner);
     };
     let beside = app.simulate.beside.as_ref().and_then(|(_, of)| app.simulate.distance(of));
-    let beside = beside.filter(|beside| beside.labels == distance.labels);
     let names = distance.labels.iter().map(|label| text::width(label)).max().unwrap_or(0).clamp(5, 16) as u16;
     let bars = Width::Flex { least: 6, weight: 1 };
     let mut specs = vec![Column { width: Width::Fixed(names), drop: 0 }];
@@ -89,32 +88,36 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
         };
         canvas.line(slot.x, inner.y, slot.width + ESTIMATE, &[(sign, theme.dim), (" ", theme.dim), (name, theme.dim)]);
     }
-    let series: Vec<&[Estimate]> = [&distance.comparison.real, &distance.comparison.simulated]
-        .into_iter()
-        .chain(beside.map(|beside| &beside.comparison.simulated))
-        .map(Vec::as_slice)
-        .collect();
+    // The marked run may know other labels.
+    let of_marked = beside.map(|beside| {
+        let place = |label: &String| beside.labels.iter().position(|other| other == label);
+        let estimate = |place: usize| beside.comparison.simulated.get(place).copied();
+        distance.labels.iter().map(|label| place(label).and_then(estimate)).collect::<Vec<_>>()
+    });
+    let own = |estimates: &[Estimate]| estimates.iter().copied().map(Some).collect::<Vec<_>>();
+    let series: Vec<Vec<Option<Estimate>>> =
+        [own(&distance.comparison.real), own(&distance.comparison.simulated)].into_iter().chain(of_marked).collect();
     // The same scale for all: the greatest share fills its bar.
-    let most = series.iter().flat_map(|of| of.iter()).map(|of| of.value).fold(0.05_f64, f64::max);
+    let most = series.iter().flatten().flatten().map(|of| of.value).fold(0.05_f64, f64::max);
     let bottom = inner.bottom().saturating_sub(below(inner.height));
     let focused = is_focused(app, Pane::Shares);
     for (place, y) in (app.simulate.offset[0]..distance.labels.len()).zip(inner.y + 1..bottom) {
-        if place == app.simulate.selected[0] {
-            let style = if focused { theme.cursor_line } else { theme.cursor_line_away };
-            canvas.tint(Rect { y, height: 1, ..inner }, style);
-        }
         let label = distance.labels.get(place).map_or("", String::as_str);
         if let Some(Some(Slot { x, width })) = slots.first() {
             canvas.line(*x, y, *width, &[(&text::fit(label, usize::from(*width)), theme.label(place))]);
         }
         for (pair, of) in series.iter().enumerate() {
-            let Some(value) = of.get(place) else { continue };
+            let Some(Some(value)) = of.get(place) else { continue };
             if let Some(Some(Slot { x, width })) = slots.get(1 + 2 * pair) {
                 shaded(canvas, Rect::new(*x, y, *width, 1), value.value / most, pair == 0);
             }
             if let Some(Some(Slot { x, width })) = slots.get(2 + 2 * pair) {
                 canvas.line(*x, y, *width, &[(&estimate(app, value), theme.text)]);
             }
+        }
+        if place == app.simulate.selected[0] {
+            let style = if focused { theme.cursor_line } else { theme.cursor_line_away };
+            canvas.tint(Rect { y, height: 1, ..inner }, style);
         }
     }
     let lines = figure_lines(app, simulation, distance, beside);
@@ -131,12 +134,15 @@ fn shaded(canvas: &mut Canvas<'_>, at: Rect, share: f64, light: bool) {
     bar::bar(canvas.buf, at, share, if light { theme.dim } else { theme.bar }, blank, ascii);
     for x in at.x..at.right() {
         let Some(cell) = canvas.buf.cell_mut((x, at.y)) else { continue };
-        match (cell.symbol(), light, ascii) {
-            ("█", true, false) => cell.set_symbol("▒"),
-            ("#", true, true) => cell.set_symbol(":"),
-            (".", _, true) => cell.set_symbol(" "),
+        let symbol = match (cell.symbol(), light, ascii) {
+            ("█" | "▉" | "▊" | "▋" | "▌", true, false) => "▒",
+            // The least share still shows; an end of less than half a cell does not.
+            ("▍" | "▎" | "▏", true, false) if x > at.x => " ",
+            ("#", true, true) => ":",
+            (".", _, true) => " ",
             _ => continue,
         };
+        cell.set_symbol(symbol);
     }
 }
 

@@ -37,14 +37,14 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, outer: Rect, inner: Rect) {
     let focused = is_focused(app, Pane::Tally);
     for (place, y) in (app.simulate.offset[2]..tally.len()).zip(inner.y + 1..inner.bottom()) {
         let Some((answer, rows)) = tally.get(place) else { break };
-        if place == app.simulate.selected[2] {
-            let style = if focused { theme.cursor_line } else { theme.cursor_line_away };
-            canvas.tint(Rect { y, height: 1, ..inner }, style);
-        }
         let count = text::pad(&rows.to_string(), 5, Align::Right);
         let answer = text::fit(answer, usize::from(inner.width.saturating_sub(9))).into_owned();
         let pieces = [(count.as_ref(), theme.text), ("  ", theme.text), (answer.as_str(), theme.answer)];
         canvas.line(inner.x + 1, y, inner.width.saturating_sub(1), &pieces);
+        if place == app.simulate.selected[2] {
+            let style = if focused { theme.cursor_line } else { theme.cursor_line_away };
+            canvas.tint(Rect { y, height: 1, ..inner }, style);
+        }
     }
     canvas.scrollbar(outer, app.simulate.offset[2], usize::from(inner.height.saturating_sub(1)), tally.len());
 }
