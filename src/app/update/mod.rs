@@ -17,6 +17,7 @@ mod windows;
 
 use std::time::Duration;
 
+use super::action::Action;
 use super::effect::Effect;
 use super::message::Message;
 use super::state::{App, DataState};
@@ -154,6 +155,19 @@ impl App {
     /// Opens a window on top of the others.
     fn open_window(&mut self, window: Window) {
         self.windows.push(window);
+    }
+}
+
+/// The lines that an action moves by in a list whose page has `page`; none of actions that move by no lines.
+fn lines(action: Action, page: isize) -> Option<isize> {
+    match action {
+        Action::Up => Some(-1),
+        Action::Down => Some(1),
+        Action::PageUp => Some(-page),
+        Action::PageDown => Some(page),
+        Action::First => Some(isize::MIN),
+        Action::Last => Some(isize::MAX),
+        _ => None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Effects, moved};
+use super::{Effects, lines, moved};
 use crate::app::action::Action;
 use crate::app::effect::Effect;
 use crate::app::run::Run;
@@ -66,15 +66,7 @@ impl App {
     /// Actions in the list of runs and in the comparison.
     pub(super) fn act_in_runs(&mut self, action: Action, fx: &mut Effects) {
         let page = self.areas.inner(Pane::Runs).height.max(3) as isize - 2;
-        let by = match action {
-            Action::Up => Some(-1),
-            Action::Down => Some(1),
-            Action::PageUp => Some(-page),
-            Action::PageDown => Some(page),
-            Action::First => Some(isize::MIN),
-            Action::Last => Some(isize::MAX),
-            _ => None,
-        };
+        let by = lines(action, page);
         if let Some(by) = by {
             if self.pane() == Pane::Compare {
                 self.runs.scroll =

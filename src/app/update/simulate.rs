@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Effects, SIFT, moved};
+use super::{Effects, SIFT, lines, moved};
 use crate::app::action::Action;
 use crate::app::effect::Effect;
 use crate::app::jobs::Purpose;
@@ -105,15 +105,7 @@ impl App {
         let pane = self.pane();
         let place = list_of(pane);
         let page = self.areas.inner(pane).height.max(3) as isize - 2;
-        let by = match action {
-            Action::Up => Some(-1),
-            Action::Down => Some(1),
-            Action::PageUp => Some(-page),
-            Action::PageDown => Some(page),
-            Action::First => Some(isize::MIN),
-            Action::Last => Some(isize::MAX),
-            _ => None,
-        };
+        let by = lines(action, page);
         if let Some(by) = by {
             let count = self.survey_lines(pane);
             if let Some(selected) = self.simulate.selected.get_mut(place) {
@@ -180,7 +172,7 @@ impl App {
             })
             .filter(|(_, rows)| *rows > 0)
             .collect();
-        counts.sort_by(|a, b| b.1.cmp(&a.1));
+        counts.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));
         counts
     }
 

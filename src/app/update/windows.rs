@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crossterm::event::{KeyCode, KeyModifiers};
 
-use super::{Effects, moved};
+use super::{Effects, lines, moved};
 use crate::app::action::Action;
 use crate::app::effect::{Effect, Steer};
 use crate::app::jobs;
@@ -95,15 +95,7 @@ impl App {
     /// Actions while a window is on top.
     pub(super) fn act_in_window(&mut self, action: Action, select: bool, fx: &mut Effects) {
         let page = self.areas.list.map_or(10, |list| list.height.max(2)) as isize - 1;
-        let by = match action {
-            Action::Up => Some(-1),
-            Action::Down => Some(1),
-            Action::PageUp => Some(-page),
-            Action::PageDown => Some(page),
-            Action::First => Some(isize::MIN),
-            Action::Last => Some(isize::MAX),
-            _ => None,
-        };
+        let by = lines(action, page);
         if action == Action::Back {
             self.close_window(fx);
             return;
