@@ -1,5 +1,7 @@
 //! Runs on the scripted engine.
 
+mod survey;
+
 use std::path::Path;
 use std::sync::Arc;
 
