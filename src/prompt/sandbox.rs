@@ -31,8 +31,8 @@ pub(super) const MAX_CONTAINER: usize = 1 << 20;
 /// Stack of the thread that compiles and renders. All that code and fuel can nest needs 32 MB, or 128 MB in a build without
 /// optimisation; memory that is not touched costs nothing.
 const STACK: usize = 256 << 20;
-/// The last resort: most templates render in microseconds.
-const DEADLINE: Duration = Duration::from_secs(2);
+/// The last resort: most templates render in microseconds. One that harms is to end in an error within a second.
+const DEADLINE: Duration = Duration::from_millis(900);
 
 const NAME: &str = "template";
 
@@ -183,7 +183,7 @@ fn guarded<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + '
     match receiver.recv_timeout(DEADLINE) {
         Ok(result) => result,
         Err(RecvTimeoutError::Timeout) => {
-            Err(Fault::without_place(format!("the template takes longer than {} s", DEADLINE.as_secs())))
+            Err(Fault::without_place(format!("the template takes longer than {} s", DEADLINE.as_secs_f64())))
         }
         Err(RecvTimeoutError::Disconnected) => Err(Fault::without_place("the template engine panicked".to_owned())),
     }

@@ -1,3 +1,5 @@
+mod survey;
+
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 

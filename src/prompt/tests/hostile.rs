@@ -90,7 +90,40 @@ fn lists_that_share_their_items_are_bounded() {
     }
     // Nothing pays for comparisons, but for the time they take.
     let other = double.replace("ns", "other");
-    assert!(error(&spec(&format!("{double}{other}{{{{ ns.x == other.x }}}}"))).contains("takes longer than 2 s"));
+    let compared = format!("{double}{other}{{{{ ns.x == other.x }}}}");
+    assert_eq!(error(&spec(&compared)), "prompt.template: the template takes longer than 0.9 s");
+    let message = chat(&compared).render(&[Message::user("x")], true).unwrap_err().to_string();
+    assert_eq!(message, "chat template: the template takes longer than 0.9 s");
+}
+
+#[test]
+fn demonstrations_are_bounded_as_prompts_are() {
+    let mut spec = spec("{{ demos }}{{ text }}");
+    spec.shots = 1;
+    for (source, word) in [
+        ("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", "does too much"),
+        ("{% macro f(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}", "recursion"),
+        ("{{ label * 999999999 }}", "does too much"),
+    ] {
+        spec.demo = source.to_owned();
+        let message = error(&spec);
+        assert!(message.starts_with("prompt.demo") && message.contains(word), "{source}: {message}");
+    }
+}
+
+#[test]
+fn variables_that_are_missing_end_in_an_error_where_something_is_asked_of_them() {
+    let render = |source: &str| chat(source).render(&[Message::user("x")], true).map_err(|error| error.to_string());
+    // By itself it is nothing, as jinja2 has it: models' templates count on that.
+    assert_eq!(render("<{{ missing }}{% if missing %}x{% endif %}{% for x in missing %}x{% endfor %}>").unwrap(), "<>");
+    for source in
+        ["\n {{ missing.field }}", "\n {{ missing() }}", "\n {{ messages[9].content.more }}", "\n {{ x|missing }}"]
+    {
+        let message = render(source).unwrap_err();
+        assert!(message.starts_with("chat template, line 2, column "), "{source:?}: {message}");
+        assert!(!message.contains(char::is_control), "{message:?}");
+        assert!(error(&spec(source)).starts_with("prompt.template, line 2, column "), "{source:?}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod demos;
 mod hostile;
 mod notebook;
 mod render;
+mod survey;
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};

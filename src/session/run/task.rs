@@ -20,7 +20,7 @@ pub struct Task {
     prepared: Arc<Prepared>,
     pub(super) rows: Vec<usize>,
     /// Those of all rows, then those of all rows with the labels in another order, and so on.
-    prompts: Vec<Prompt>,
+    pub(super) prompts: Vec<Prompt>,
     pub(super) manifest: Manifest,
     uses_options: bool,
 }

@@ -1,5 +1,7 @@
 //! Runs on the scripted engine.
 
+mod survey;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -278,7 +280,7 @@ fn a_classifier_reads_texts_alone() {
     };
     let prepared = Arc::new(Prepared::new(session, &mut |_, _| true).unwrap());
     let task = new(&prepared, &model).unwrap();
-    for (row, prompt) in task.rows().iter().zip(task.prompts()) {
+    for (row, prompt) in task.rows().iter().zip(&task.prompts) {
         assert_eq!(prompt.text, prepared.data.raw_text(*row).trim());
         assert_eq!(prompt.text, prepared.shown(*row, Some(&model)).unwrap());
         assert_eq!((prompt.options.as_ref(), prompt.demos.len()), (None, 0));

@@ -65,7 +65,7 @@ fn run(runs: &Path, name: &str, manifest: &Manifest) -> PathBuf {
     writer.append(&[prediction(0), prediction(1)]).unwrap();
     if manifest.status == Status::Finished {
         let report = Some(Report::new(Confusion::of([("yes", "yes"), ("yes", "no")])));
-        let summary = Summary { run: name.into(), rows: 2, seconds: Some(1.5), report };
+        let summary = Summary { run: name.into(), rows: 2, seconds: Some(1.5), report, simulation: None };
         folder::write_json(&path.join(REPORT), &summary).unwrap();
     }
     path
