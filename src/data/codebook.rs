@@ -44,7 +44,7 @@ impl Codes {
 
     /// Whether a code says nothing.
     pub fn is_missing(&self, code: &str) -> bool {
-        self.missing.iter().any(|missing| same(missing, code))
+        self.missing.iter().any(|missing| same(missing.trim(), code.trim()))
     }
 
     /// Whether a word stands for codes that say nothing.

@@ -118,8 +118,8 @@ pub enum DataError {
     },
     /// A row whose label code has no word.
     #[error(
-        "{path}, row {row} (line {line}): {} in column {} has no label; add it to data.labels (now {known}) or keep such \
-         rows out with data.filter",
+        "{path}, row {row} (line {line}): {} in column {} has no label; add it to data.labels (now {known}), to data.missing \
+         where it says nothing, or keep such rows out with data.filter",
         shown(.value), shown(.column)
     )]
     Label {
@@ -137,7 +137,11 @@ pub enum DataError {
         known: String,
     },
     /// A row whose label cell is empty.
-    #[error("{path}, row {row} (line {line}): the label column {} is empty", shown(.column))]
+    #[error(
+        "{path}, row {row} (line {line}): the label column {} is empty; list \"\" in data.missing to leave such rows \
+         without a label",
+        shown(.column)
+    )]
     NoLabel {
         /// The data file.
         path: PathBuf,

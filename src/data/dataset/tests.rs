@@ -155,12 +155,13 @@ fn codes_without_a_word_are_named_with_row_and_line() {
     let rows = "text,stance\n\"a\nb\",1\nc,\u{1b}[2J\n";
     assert_eq!(
         error(STANCE, rows),
-        "rows.csv, row 1 (line 4): \"\\u{1b}[2J\" in column \"stance\" has no label; add it to data.labels (now \"1\", \"0\") \
+        "rows.csv, row 1 (line 4): \"\\u{1b}[2J\" in column \"stance\" has no label; add it to data.labels (now \"1\", \"0\"), \
+         to data.missing where it says nothing, \
          or keep such rows out with data.filter"
     );
     assert_eq!(
         error("label = \"stance\"", "text,stance\na,1\nb, \n"),
-        "rows.csv, row 1 (line 3): the label column \"stance\" is empty"
+        "rows.csv, row 1 (line 3): the label column \"stance\" is empty; list \"\" in data.missing to leave such rows without a label"
     );
     assert!(load(&format!("{STANCE}{ONE_SPLIT}filter = {{ text = \"c\" }}"), "text,stance\na,7\nc,1\n").is_ok());
 }

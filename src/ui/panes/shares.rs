@@ -79,7 +79,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
         specs.push(Column { width: Width::Fixed(ESTIMATE), drop: 0 });
     }
     let slots = columns(&specs, inner.x + 1, inner.width.saturating_sub(2), 1);
-    let marked = app.runs.beside.as_ref().map(|run| run.about.name.clone()).unwrap_or_default();
+    let marked = marked(app);
     let heads = [("real", canvas.symbol("▒", ":")), ("simulated", canvas.symbol("█", "#")), (marked.as_str(), "")];
     for (pair, (name, sign)) in heads.into_iter().enumerate() {
         let Some(slot) = slots.get(1 + 2 * pair).copied().flatten().or(slots.get(2 + 2 * pair).copied().flatten())
@@ -124,6 +124,17 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
     for ((name, figures), y) in lines.iter().zip(bottom..inner.bottom()) {
         let name = text::pad(name, 11, Align::Left);
         canvas.line(inner.x + 1, y, inner.width.saturating_sub(1), &[(&name, theme.dim), (figures, theme.text)]);
+    }
+}
+
+/// What the marked run is called, with its session where that is another one.
+fn marked(app: &App) -> String {
+    let Some(run) = &app.runs.beside else { return String::new() };
+    let entry = app.runs.entries.iter().find(|entry| entry.path == run.about.path);
+    let own = app.session.as_ref().map(|session| session.file.stem.as_str());
+    match entry.map(|entry| entry.session.as_str()).filter(|session| Some(*session) != own) {
+        Some(session) => format!("{session} {}", run.about.name),
+        None => run.about.name.clone(),
     }
 }
 

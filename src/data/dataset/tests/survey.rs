@@ -59,7 +59,10 @@ fn an_empty_label_that_is_not_listed_is_an_error() {
     let more =
         "label = \"vote\"\nsplits = { train = 0.0, validation = 1.0, test = 0.0 }\nfilter = { cntry = \"DE\" }\n";
     let message = error(&format!("{more}{unnamed}"), ROWS);
-    assert_eq!(message, "rows.csv, row 4 (line 6): the label column \"vote\" is empty");
+    assert_eq!(
+        message,
+        "rows.csv, row 4 (line 6): the label column \"vote\" is empty; list \"\" in data.missing to leave such rows without a label"
+    );
     let data = load(&format!("{more}{NOTHING_SAID}"), ROWS).unwrap();
     assert_eq!(labels(&data), [("66.0", true), ("2.0", false), ("77.0", false), ("1.0", false), ("88.0", true)]);
 }
