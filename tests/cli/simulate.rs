@@ -358,8 +358,8 @@ fn a_survey_that_was_stopped_goes_on_in_all_its_orders() {
     }
 }
 
-/// A copy of the small model whose tokenizer has no chat template.
-fn without_chat_template(home: &Home) {
+/// A copy of the small model in the folder `plain`, with another chat template or none.
+fn with_chat_template(home: &Home, template: Option<&str>) {
     for entry in fs::read_dir(SMOKE).unwrap() {
         let entry = entry.unwrap();
         home.write(&format!("plain/{}", entry.file_name().to_string_lossy()), "");
@@ -368,13 +368,16 @@ fn without_chat_template(home: &Home) {
     let config = home.path().join("plain/tokenizer_config.json");
     let mut json: Value = serde_json::from_slice(&fs::read(&config).unwrap()).unwrap();
     json.as_object_mut().unwrap().remove("chat_template").unwrap();
+    if let Some(template) = template {
+        json["chat_template"] = template.into();
+    }
     fs::write(config, json.to_string()).unwrap();
 }
 
 #[test]
 fn a_chat_needs_a_chat_template() {
     let home = Home::new();
-    without_chat_template(&home);
+    with_chat_template(&home, None);
     let message = "error: prompt.chat = true, but the model has no chat template; take an instruct model (its name often ends \
                    in -Instruct), or set prompt.chat = false";
     let plain = ["--set", "model.source=./plain"];
@@ -385,6 +388,26 @@ fn a_chat_needs_a_chat_template() {
     assert!(!home.path().join("data/shotglass/sessions/simulate-chat/runs").exists());
     // The survey that is no chat takes any model.
     assert_eq!(home.json(&[&["run", "simulate", "--limit", "2"][..], &plain].concat())["rows"], 2);
+}
+
+#[test]
+fn chat_templates_that_harm_end_in_one_line() {
+    let double = "{% set ns = namespace(x=[1]) %}{% for i in range(60) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}";
+    let compared = format!("{double}{}{{{{ ns.x == other.x }}}}", double.replace("ns", "other"));
+    for (template, words) in [
+        (
+            "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+            "the template does too much",
+        ),
+        ("{% macro f(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}", "recursion"),
+        ("{{ messages[0].nothing.more }}", "`messages[0].nothing` is undefined"),
+        (&compared, "the template takes longer than 0.9 s"),
+    ] {
+        let home = Home::new();
+        with_chat_template(&home, Some(template));
+        let error = home.error(&["prompt", "simulate-chat", "--row", "0", "--set", "model.source=./plain"]);
+        assert!(error.starts_with("error: chat template") && error.contains(words), "{words}: {error}");
+    }
 }
 
 #[test]
