@@ -28,6 +28,10 @@ pub enum Context {
     Detail,
     /// The training.
     Train,
+    /// A respondent of a simulated survey.
+    Respondent,
+    /// Figures of a simulated survey.
+    Survey,
     /// The list of runs.
     Runs,
     /// Two runs side by side.
@@ -38,7 +42,7 @@ pub enum Context {
 
 impl Context {
     /// All of them, in the order of the help.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Global,
         Self::Typing,
         Self::Template,
@@ -50,6 +54,8 @@ impl Context {
         Self::Rows,
         Self::Detail,
         Self::Train,
+        Self::Respondent,
+        Self::Survey,
         Self::Runs,
         Self::Compare,
         Self::List,
@@ -69,6 +75,8 @@ impl Context {
             Self::Rows => "Rows",
             Self::Detail => "Row of a run",
             Self::Train => "Training",
+            Self::Respondent => "Respondent",
+            Self::Survey => "Simulated survey",
             Self::Runs => "Runs",
             Self::Compare => "Comparison",
             Self::List => "Lists",
@@ -111,6 +119,8 @@ actions! {
     ViewRows: "rows", "Show the rows of the run";
     /// Shows view 4.
     ViewTrain: "train", "Show the training";
+    /// Shows view 5.
+    ViewSimulate: "simulate", "Show the simulated survey";
     /// Shows view 6.
     ViewRuns: "runs", "Show all runs";
     /// The next pane.
@@ -141,6 +151,8 @@ actions! {
     ChooseSplit: "split", "Choose the split to run";
     /// Picks how many rows to run.
     ChooseLimit: "limit", "Choose how many rows to run";
+    /// What is in the data.
+    Columns: "columns", "Show the data's columns: codes, counts, what is missing";
     /// Another model.
     Models: "model", "Choose another model";
     /// Another session.
@@ -269,6 +281,16 @@ actions! {
     MoreSmooth: "smoother", "Smooth the loss more";
     /// Draws an earlier training too.
     Overlay: "beside", "Draw the loss of an earlier training beside this one, or no longer";
+    /// Asks for a variable's value.
+    Value: "value", "Give this variable of the respondent another value";
+    /// Takes all changes back.
+    Reset: "as told", "Give every variable the value that the respondent told";
+    /// Weighted shares or not.
+    Weights: "weights", "Count respondents by their weights, or once each";
+    /// Labels that say nothing or not.
+    Missing: "missing", "Leave out answers that say nothing, or count them too";
+    /// The next column of groups.
+    NextGrouping: "group by", "Group respondents by the next column";
     /// A word left.
     WordLeft: "word left", "A word left";
     /// A word right.

@@ -16,6 +16,7 @@ use crate::train::Update;
 use super::jobs::Ticket;
 use super::sheet::RenderRequest;
 use super::sift::SiftRequest;
+use super::simulate::{SurveyRequest, WhatIfRequest};
 
 /// Something to do.
 pub enum Effect {
@@ -106,6 +107,12 @@ pub enum Effect {
         /// The model, for its chat template.
         model: Option<Arc<ModelInfo>>,
     },
+    /// Count the shares of a simulated survey.
+    Survey(Box<SurveyRequest>),
+    /// Write the prompt of a respondent with other values in some variables.
+    WhatIf(Box<WhatIfRequest>),
+    /// Tell what is in the columns of the data.
+    Describe(Arc<Prepared>),
     /// List all runs.
     ListRuns(Box<SessionFile>),
     /// Read a run.

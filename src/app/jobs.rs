@@ -20,6 +20,8 @@ pub enum Purpose {
     Next,
     /// The current row's label probabilities, alone.
     Row,
+    /// The answer of a respondent with another value in a variable.
+    WhatIf,
     /// The first rows of the probe, and the current row with them.
     ProbeHead,
     /// The current row's answer, token by token.
@@ -31,8 +33,17 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    const ALL: [Self; 8] =
-        [Self::Train, Self::Load, Self::Next, Self::Row, Self::ProbeHead, Self::Stream, Self::ProbeRest, Self::Run];
+    const ALL: [Self; 9] = [
+        Self::Train,
+        Self::Load,
+        Self::Next,
+        Self::Row,
+        Self::WhatIf,
+        Self::ProbeHead,
+        Self::Stream,
+        Self::ProbeRest,
+        Self::Run,
+    ];
 
     /// What the status line calls it.
     pub fn title(self) -> &'static str {
@@ -41,6 +52,7 @@ impl Purpose {
             Self::Load => "loading",
             Self::Next => "next token",
             Self::Row => "row",
+            Self::WhatIf => "what if",
             Self::ProbeHead | Self::ProbeRest => "probe",
             Self::Stream => "answer",
             Self::Run => "run",

@@ -14,6 +14,7 @@ use crate::session::predictions::Prediction;
 use crate::session::prepare::Prepared;
 use crate::session::run::Tally;
 use crate::session::runs::RunEntry;
+use crate::session::simulation::Simulation;
 use crate::session::spec::Session;
 use crate::session::timeline::Version;
 
@@ -22,6 +23,7 @@ use super::jobs::Ticket;
 use super::run::Run;
 use super::sheet::{Problem, Sheet};
 use super::sift::Sifted;
+use super::simulate::Asked;
 use super::toast::Tone;
 use super::training::{Line, Watched};
 
@@ -155,6 +157,24 @@ pub enum Message {
         /// Its prompt, or what is wrong.
         prompt: Result<String, String>,
     },
+    /// The shares of a simulated survey were counted.
+    Surveyed {
+        /// Whose: the run's folder, and the revision of its rows.
+        of: (PathBuf, u64),
+        /// Whether it is the marked run.
+        beside: bool,
+        /// The figures; none where there is nothing to compare.
+        figures: Option<Arc<Simulation>>,
+    },
+    /// The prompt of a respondent with other values was written.
+    WhatIf {
+        /// What it was written for.
+        asked: Asked,
+        /// The prompt, or what is wrong.
+        prompt: Result<String, String>,
+    },
+    /// What is in the columns of the data.
+    Described(String),
     /// A version of the prompt has its number.
     Versioned {
         /// The edit that it is.

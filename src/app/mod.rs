@@ -20,6 +20,7 @@ pub mod probe;
 pub mod run;
 pub mod sheet;
 pub mod sift;
+pub mod simulate;
 pub mod state;
 pub mod toast;
 pub mod training;

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::engine::ModelInfo;
-use crate::prompt::PromptSpec;
+use crate::prompt::{PromptSpec, Turn};
 use crate::session::prepare::Prepared;
 
 /// What is to be rendered.
@@ -35,6 +35,17 @@ pub struct Problem {
     pub place: Option<(usize, usize)>,
 }
 
+/// A variable of a respondent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Variable {
+    /// The column.
+    pub name: String,
+    /// What the respondent told.
+    pub value: String,
+    /// The values that there are, in the order of the codebook, of numbers or of the alphabet.
+    pub values: Arc<Vec<String>>,
+}
+
 /// What came of rendering.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sheet {
@@ -58,6 +69,10 @@ pub struct Sheet {
     pub measured: Vec<(usize, usize)>,
     /// The prompts of the probe's rows, in their order.
     pub probe: Vec<String>,
+    /// Where the turns of the conversation stand in it.
+    pub turns: Vec<Turn>,
+    /// The variables of a respondent that the prompt names; none where rows have a text.
+    pub variables: Vec<Variable>,
     /// Whether the chat template is missing because no model is loaded yet.
     pub without_chat: bool,
     /// Probe rows whose very text is shown as a demonstration.

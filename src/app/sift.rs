@@ -7,8 +7,9 @@ use std::sync::Arc;
 use regex::RegexBuilder;
 
 use crate::data::Split;
-use crate::session::predictions::Prediction;
+use crate::session::predictions::{Prediction, probabilities};
 use crate::session::prepare::Prepared;
+use crate::session::simulation::Member;
 
 use super::run::Run;
 
@@ -95,11 +96,35 @@ impl Sort {
     }
 }
 
+/// Rows that a figure was made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Only {
+    /// Rows with this label, gold or predicted.
+    Label(String),
+    /// Rows with this generated answer, blanks around it left out.
+    Answer(String),
+    /// Respondents of a group: column, value.
+    Group(String, String),
+}
+
+impl Only {
+    /// What it is called.
+    pub fn title(&self) -> String {
+        match self {
+            Self::Label(label) => format!("really or predicted {label}"),
+            Self::Answer(answer) => format!("answer {answer}"),
+            Self::Group(column, value) => format!("{column}: {value}"),
+        }
+    }
+}
+
 /// What is to be listed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filter {
     /// Of one cell of the matrix: gold, predicted.
     pub cell: Option<(String, String)>,
+    /// Only rows that a figure was made of.
+    pub only: Option<Only>,
     /// A ready filter.
     pub show: Show,
     /// Words that must all be in the text, in any case; or a regular expression between slashes.
@@ -186,11 +211,21 @@ pub fn sift(request: &SiftRequest) -> Sifted {
             row.gold.as_ref().is_some_and(|own| own == gold) && row.predicted == *predicted
         })
     };
+    let groups = match (&filter.only, prepared) {
+        (Some(Only::Group(column, _)), Some(prepared)) => Member::of(prepared, column),
+        _ => None,
+    };
+    let meant = |row: &Prediction| match &filter.only {
+        None => true,
+        Some(Only::Label(label)) => row.predicted == *label || row.gold.as_ref() == Some(label),
+        Some(Only::Answer(answer)) => row.answer.trim() == answer,
+        Some(Only::Group(_, value)) => groups.as_ref().is_some_and(|groups| groups.group(row.row) == value),
+    };
     let plain = matches!(&query, Query::Words(words) if words.is_empty());
     let mut listed: Vec<(f64, u32)> = rows
         .iter()
         .enumerate()
-        .filter(|(_, row)| in_cell(row) && shown(row) && (plain || query.matches(&text(row))))
+        .filter(|(_, row)| in_cell(row) && meant(row) && shown(row) && (plain || query.matches(&text(row))))
         .map(|(place, row)| {
             let key = match filter.sort {
                 Sort::Row => row.row as f64,
@@ -221,18 +256,6 @@ fn low_margin(rows: &[Arc<Prediction>]) -> Option<f64> {
     let mut margins: Vec<f64> = rows.iter().filter_map(|row| row.margin).collect();
     margins.sort_by(f64::total_cmp);
     margins.get(margins.len().div_ceil(10).checked_sub(1)?).copied()
-}
-
-/// Probability of each label among the labels; nothing where they were not scored.
-pub fn probabilities(logprobs: &[Option<f64>]) -> Option<Vec<f64>> {
-    let logprobs: Vec<f64> = logprobs.iter().copied().collect::<Option<_>>()?;
-    let most = logprobs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    if !most.is_finite() {
-        return None;
-    }
-    let shares: Vec<f64> = logprobs.iter().map(|logprob| (logprob - most).exp()).collect();
-    let sum: f64 = shares.iter().sum();
-    Some(shares.into_iter().map(|share| share / sum).collect())
 }
 
 /// The probability of a row's gold label among the labels.

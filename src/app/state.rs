@@ -17,6 +17,7 @@ use super::area::Areas;
 use super::jobs::Jobs;
 use super::keymap::Keymap;
 use super::run::Run;
+use super::simulate::SimulateState;
 use super::toast::Toasts;
 use super::training::TrainState;
 use super::view::{Pane, View};
@@ -109,6 +110,8 @@ pub struct Timers {
     pub sift: Option<Instant>,
     /// When a training of another process is read again.
     pub train: Option<Instant>,
+    /// When the shares of a run that goes on are counted anew.
+    pub survey: Option<Instant>,
     /// Until when a second Ctrl-C ends the program.
     pub interrupt: Option<Instant>,
 }
@@ -162,6 +165,8 @@ pub struct App {
     pub rows: RowsState,
     /// View 4.
     pub train: TrainState,
+    /// View 5.
+    pub simulate: SimulateState,
     /// View 6.
     pub runs: RunsState,
     /// The user's marks on rows.
@@ -207,6 +212,7 @@ impl App {
             recording: false,
             rows: RowsState::default(),
             train: TrainState::default(),
+            simulate: SimulateState::default(),
             runs: RunsState::default(),
             marks: HashMap::new(),
             recovered: None,
@@ -255,6 +261,7 @@ impl App {
             View::Evaluate => vec![Pane::Matrix, Pane::Report],
             View::Rows => vec![Pane::Rows, Pane::Detail],
             View::Train => vec![Pane::Loss, Pane::Metrics, Pane::Events],
+            View::Simulate => vec![Pane::Respondent, Pane::Shares, Pane::Groups, Pane::Tally],
             View::Runs => vec![Pane::Runs, Pane::Compare],
         }
     }
@@ -296,8 +303,8 @@ impl App {
 
     /// When [`super::Message::Time`] is wanted next.
     pub fn deadline(&self) -> Option<Instant> {
-        let timers =
-            [self.timers.quiet, self.timers.recovery, self.timers.sift, self.timers.train, self.timers.interrupt];
+        let Timers { quiet, recovery, sift, train, survey, interrupt } = self.timers;
+        let timers = [quiet, recovery, sift, train, survey, interrupt];
         timers.into_iter().flatten().chain(self.toasts.deadline()).min()
     }
 }

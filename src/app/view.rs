@@ -14,13 +14,15 @@ pub enum View {
     Rows,
     /// A training.
     Train,
+    /// A simulated survey.
+    Simulate,
     /// All runs.
     Runs,
 }
 
 impl View {
     /// All of them, in order.
-    pub const ALL: [Self; 5] = [Self::Prompt, Self::Evaluate, Self::Rows, Self::Train, Self::Runs];
+    pub const ALL: [Self; 6] = [Self::Prompt, Self::Evaluate, Self::Rows, Self::Train, Self::Simulate, Self::Runs];
 
     /// The key that shows it.
     pub fn number(self) -> char {
@@ -29,6 +31,7 @@ impl View {
             Self::Evaluate => '2',
             Self::Rows => '3',
             Self::Train => '4',
+            Self::Simulate => '5',
             Self::Runs => '6',
         }
     }
@@ -40,6 +43,7 @@ impl View {
             Self::Evaluate => "Evaluate",
             Self::Rows => "Rows",
             Self::Train => "Train",
+            Self::Simulate => "Simulate",
             Self::Runs => "Runs",
         }
     }
@@ -74,6 +78,14 @@ pub enum Pane {
     Metrics,
     /// What happened while it went on.
     Events,
+    /// A respondent of a simulated survey.
+    Respondent,
+    /// Shares of real and simulated answers.
+    Shares,
+    /// The same by groups of respondents.
+    Groups,
+    /// Simulated answers by how often they came.
+    Tally,
     /// All runs.
     Runs,
     /// Two of them side by side.
@@ -93,6 +105,8 @@ impl Pane {
             Self::Rows => Context::Rows,
             Self::Detail => Context::Detail,
             Self::Loss | Self::Metrics | Self::Events => Context::Train,
+            Self::Respondent => Context::Respondent,
+            Self::Shares | Self::Groups | Self::Tally => Context::Survey,
             Self::Runs => Context::Runs,
             Self::Compare => Context::Compare,
         }
@@ -114,6 +128,10 @@ impl Pane {
             Self::Loss => "Loss",
             Self::Metrics => "Validation",
             Self::Events => "Events",
+            Self::Respondent => "Respondent",
+            Self::Shares => "Shares",
+            Self::Groups => "Groups",
+            Self::Tally => "Answers",
             Self::Runs => "Runs",
             Self::Compare => "Comparison",
         }

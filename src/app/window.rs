@@ -10,6 +10,7 @@ use crate::session::home::SessionEntry;
 
 use super::action::Action;
 use super::editor::Editor;
+use super::sheet::Variable;
 
 /// A window.
 #[derive(Clone, Debug)]
@@ -18,6 +19,15 @@ pub enum Window {
     Welcome,
     /// All keys.
     Help {
+        /// The first line shown.
+        scroll: usize,
+    },
+    /// A text to read.
+    Text {
+        /// What it is.
+        title: String,
+        /// The text.
+        text: String,
         /// The first line shown.
         scroll: usize,
     },
@@ -181,6 +191,8 @@ pub enum Purpose {
     SaveAs,
     /// The learning rate of a training.
     LearningRate,
+    /// The value of a variable of the respondent.
+    Value(Variable),
 }
 
 /// The next-token window.

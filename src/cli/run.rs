@@ -1,11 +1,13 @@
 //! `shotglass run`: classify a split, print the report.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
 use crate::data::Split;
+use crate::engine::command::Method;
 use crate::engine::{Cancel, EngineError, Event, ModelInfo, Outcome, Stats};
 use crate::metrics::{Figures, classification_report, summary};
 use crate::session::Session;
@@ -174,13 +176,25 @@ fn introduction(prepared: &Prepared, task: &Task, split: Split, model: &ModelInf
     let (rows, all) = (task.rows().len(), prepared.data.split(split).len());
     let of = if rows < all { format!("{rows} of the {all} rows") } else { format!("{rows} rows") };
     let threads = if model.device == "cpu" { format!(", {} threads", model.threads) } else { String::new() };
-    let warnings = [
+    let counted = [
         (prepared.data.empty_texts(), "rows of the data have an empty text"),
         (
             task.duplicates(),
             "rows have the very text of a demonstration, so their prompt shows their answer (retweets?)",
         ),
     ];
+    let mut warnings: Vec<String> =
+        counted.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    if prepared.session.decode.method == Method::Generate {
+        let word = |label: usize| prepared.data.labels().get(label).map_or("", String::as_str);
+        warnings.extend(prepared.answers.inside_others().into_iter().map(|(inner, outer)| {
+            let (inner, outer) = (word(inner), word(outer));
+            format!(
+                "`{inner}` stands inside `{outer}` and comes before it, so an answer with the second counts as the first; \
+                 answer.rule = \"earliest\" looks for whole words"
+            )
+        }));
+    }
     let mut notes = vec![
         format!("{title}{}{of} of the {split} split", if title.is_empty() { "" } else { ": " }),
         format!("{} on {} ({}{threads})", model.name, model.device, model.dtype),
@@ -192,14 +206,7 @@ fn introduction(prepared: &Prepared, task: &Task, split: Split, model: &ModelInf
         };
         format!("it is a fine-tuned classifier, which reads each row's text {clean}, without the prompt around it")
     }));
-    Introduction {
-        notes,
-        warnings: warnings
-            .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| format!("{count} {what}"))
-            .collect(),
-    }
+    Introduction { notes, warnings }
 }
 
 /// Lets the engine answer all rows that are left.
@@ -213,6 +220,8 @@ fn answer(
     let tally = recording.tally();
     tracing::info!(folder = %recording.folder().display(), rows = tally.total, done = tally.done, "run");
     let mut begun = false;
+    let mut inside: BTreeMap<String, usize> = BTreeMap::new();
+    let prepared = Arc::clone(recording.task().prepared());
     let outcome = models.work(recording.work(), &mut |event| {
         // Only now the engine has found nothing wrong with the prompts: bad input is answered with one line alone.
         if !std::mem::replace(&mut begun, true) {
@@ -225,7 +234,11 @@ fn answer(
         }
         match event {
             Event::Scored { answers, .. } => {
-                recording.record(&answers)?;
+                for row in recording.record(&answers)? {
+                    if prepared.answers.read(&row.answer).is_some_and(|reading| reading.inside_word) {
+                        *inside.entry(row.predicted).or_default() += 1;
+                    }
+                }
                 bar.rows(recording.tally(), recording.rate());
             }
             Event::Progress { progress, .. } => {
@@ -238,9 +251,20 @@ fn answer(
         Ok::<_, RunError>(())
     });
     bar.clear();
+    for (label, count) in inside {
+        let answers = if count == 1 { "answer was" } else { "answers were" };
+        global.warn(&format!(
+            "{count} {answers} read as `{label}` only because it stands inside another word; answer.rule = \"earliest\" looks \
+             for whole words"
+        ));
+    }
     let error = match outcome {
         Ok(Outcome::Answered(stats)) => {
+            if prepared.session.simulate.is_some() {
+                bar.note("holding the answers against the real ones");
+            }
             let (summary, manifest) = recording.finish(stats)?;
+            bar.clear();
             tracing::info!(rows = summary.rows, seconds = summary.seconds, "run finished");
             return Ok((summary, manifest));
         }

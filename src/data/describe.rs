@@ -52,7 +52,7 @@ pub struct Column {
     /// The least and the greatest number, those that say nothing aside.
     pub range: Option<[f64; 2]>,
     /// Every code that the session lists and every other value that says nothing; of a column without codes the most frequent
-    /// values, where any comes twice.
+    /// values, where any comes twice and they are not many different numbers.
     pub values: Vec<Value>,
 }
 
@@ -104,9 +104,11 @@ fn column(data: &Dataset, place: usize, name: &str, mut counts: HashMap<&str, us
         }
     }
     let with_words = !values.is_empty();
+    // Of many different numbers their range tells more.
+    let many = range.is_some() && distinct > VALUES;
     let mut rest: Vec<(&str, usize)> = counts.into_iter().collect();
     rest.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
-    let told = |(cell, rows): &(&str, usize)| is_missing(cell) || (!with_words && *rows > 1);
+    let told = |(cell, rows): &(&str, usize)| is_missing(cell) || (!with_words && !many && *rows > 1);
     let value =
         |(cell, rows): (&str, usize)| Value { code: cell.to_owned(), word: None, rows, missing: is_missing(cell) };
     values.extend(rest.into_iter().filter(told).take(VALUES).map(value));

@@ -189,7 +189,7 @@ impl Sample {
                 kullback_leibler(&p, &q),
                 entropy(&real),
                 entropy(&simulated),
-                variance(&simulated) / variance(&real),
+                variance_ratio(&simulated, &real),
             ],
             real,
             simulated,
@@ -251,6 +251,12 @@ pub fn entropy(p: &[f64]) -> f64 {
 /// The variance of answers with a distribution: the chance that two of them differ.
 pub fn variance(p: &[f64]) -> f64 {
     1.0 - p.iter().map(|p| p * p).sum::<f64>()
+}
+
+/// The variance of simulated answers over that of real ones; NaN where all real ones are the same.
+fn variance_ratio(simulated: &[f64], real: &[f64]) -> f64 {
+    let variance_of_real = variance(real);
+    if variance_of_real > 0.0 { variance(simulated) / variance_of_real } else { f64::NAN }
 }
 
 /// numpy's 2.5th and 97.5th percentile, NaN where a draw has no figure.

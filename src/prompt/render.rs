@@ -57,6 +57,9 @@ pub struct Renderer<'d> {
     chat: Option<Conversation>,
 }
 
+/// Names of variables with their values; of two with the same name the later one is seen.
+type Variables<'v> = Vec<(&'v str, Cow<'v, str>)>;
+
 /// What is around a row's own turn.
 struct Conversation {
     chat: Chat,
@@ -170,7 +173,7 @@ impl<'d> Renderer<'d> {
         row: usize,
         block: Cow<'v, str>,
         variant: &'v Variant,
-    ) -> (Vec<(&'v str, Cow<'v, str>)>, Option<Vec<String>>) {
+    ) -> (Variables<'v>, Option<Vec<String>>) {
         let options = self.uses_options().then(|| self.options_of(row, variant.shuffle));
         let mut variables = self.rows.record(row);
         variables.push(("text", self.rows.text(row)));

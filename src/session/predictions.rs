@@ -148,6 +148,18 @@ pub fn margin(logprobs: &[f64]) -> Option<f64> {
     }
 }
 
+/// Probability of each label among the labels; nothing where not all of them were scored.
+pub fn probabilities(logprobs: &[Option<f64>]) -> Option<Vec<f64>> {
+    let logprobs: Vec<f64> = logprobs.iter().copied().collect::<Option<_>>()?;
+    let most = logprobs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if !most.is_finite() {
+        return None;
+    }
+    let shares: Vec<f64> = logprobs.iter().map(|logprob| (logprob - most).exp()).collect();
+    let sum: f64 = shares.iter().sum();
+    Some(shares.into_iter().map(|share| share / sum).collect())
+}
+
 /// The columns beyond those that every file has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Columns {

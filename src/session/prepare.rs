@@ -178,11 +178,27 @@ impl Prepared {
             let (known, labels) = (classifier.labels.join(", "), self.data.labels().join(", "));
             return Err(PrepareError::OtherLabels { model: name(), known, labels });
         }
-        if !self.data.has_text() {
-            return Err(PrepareError::NoText);
-        }
+        self.check_text()?;
         let unknown = |_| PrepareError::Rules { model: name(), rules: classifier.clean.join(", ") };
         Cleaner::new(&classifier.clean).map_err(unknown)
+    }
+
+    /// The columns that a template names, in the order in which it does, the label's left out.
+    pub fn variables(&self, template: &str) -> Vec<String> {
+        let label = self.session.data.label.as_deref();
+        named_columns(&self.data, &[template]).into_iter().filter(|name| Some(name.as_str()) != label).collect()
+    }
+
+    /// The values that rows of the splits have in a column, those that say nothing left out: in the order of the codebook, of
+    /// numbers, or of the alphabet.
+    pub fn values(&self, name: &str) -> Vec<String> {
+        let Ok(column) = self.data.table().column(name) else { return Vec::new() };
+        simulation::values(&self.data, column).into_iter().map(str::to_owned).collect()
+    }
+
+    /// Whether there is a column with a text, which classifiers read.
+    pub fn check_text(&self) -> Result<(), PrepareError> {
+        if self.data.has_text() { Ok(()) } else { Err(PrepareError::NoText) }
     }
 
     /// Whether there are labels to choose from.

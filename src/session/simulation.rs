@@ -9,16 +9,17 @@ mod settings;
 pub mod text;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::distribution::{Bootstrap, Comparison, Sample};
 use crate::metrics::{Confusion, Report};
 
-use super::predictions::Prediction;
+use super::predictions::{Prediction, probabilities};
 use super::prepare::Prepared;
 
-pub use groups::{Group, Grouping, check_columns};
+pub use groups::{Group, Grouping, Member, check_columns, values};
 pub use settings::{SimulateSpec, Take};
 
 /// How many different answers a simulation tells.
@@ -126,7 +127,7 @@ pub fn compare<'p>(
     prepared: &Prepared,
     rows: impl IntoIterator<Item = &'p Prediction> + Clone,
     orders: &[Vec<Prediction>],
-    go_on: &dyn Fn() -> bool,
+    go_on: &(dyn Fn() -> bool + Sync),
 ) -> Option<Simulation> {
     let spec = prepared.session.simulate.as_ref()?;
     let respondents: Vec<Respondent> =
@@ -139,19 +140,26 @@ pub fn compare<'p>(
     let survey = Survey { prepared, spec, predicted };
     let all: Vec<&Respondent> = respondents.iter().collect();
     let has_weights = prepared.session.data.weight.is_some();
-    let mut overall = Vec::new();
-    for without_missing in survey.variants() {
-        for weighted in [false, true] {
-            if weighted && !has_weights {
-                continue;
-            }
-            if !go_on() {
-                return None;
-            }
-            overall.push(survey.distance(&all, without_missing, weighted));
-        }
-    }
-    let by = groups::by_columns(&survey, &respondents, has_weights, go_on)?;
+    let columns = groups::by_columns(&survey, &respondents);
+    let (missing, weights) = (survey.variants(), if has_weights { vec![false, true] } else { vec![false] });
+    let of_all =
+        missing.iter().flat_map(|without| weights.iter().map(|weighted| (all.as_slice(), *without, *weighted)));
+    let members = columns.iter().flat_map(|(_, groups)| groups).map(|(_, members)| members.as_slice());
+    let of_groups = members.flat_map(|members| missing.iter().map(move |without| (members, *without, has_weights)));
+    let jobs: Vec<(&[&Respondent], bool, bool)> = of_all.chain(of_groups).collect();
+    let distance = |(members, without, weighted): &(&[&Respondent], bool, bool)| {
+        go_on().then(|| survey.distance(members, *without, *weighted))
+    };
+    let mut distances = on_all_cores(&jobs, &distance).into_iter().collect::<Option<Vec<Distance>>>()?.into_iter();
+    let overall: Vec<Distance> = distances.by_ref().take(missing.len() * weights.len()).collect();
+    let by = columns.iter().map(|(name, groups)| {
+        let groups = groups.iter().map(|(value, members)| {
+            let distances = distances.by_ref().take(missing.len()).collect();
+            Group::new(value, members.len(), distances, spec.floor)
+        });
+        Grouping::new(name, groups.collect())
+    });
+    let by = by.collect();
     let (answers, distinct_answers) = count_answers(rows.clone());
     Some(Simulation {
         answer: spec.answer,
@@ -167,6 +175,33 @@ pub fn compare<'p>(
         answers,
         distinct_answers,
     })
+}
+
+/// Does pieces of work on all cores; the results stand in the order of the pieces.
+fn on_all_cores<J: Sync, T: Send>(jobs: &[J], work: &(dyn Fn(&J) -> T + Sync)) -> Vec<T> {
+    let next = AtomicUsize::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(jobs.len());
+    let take = || {
+        let mut done = Vec::new();
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(job) = jobs.get(place) else { return done };
+            done.push((place, work(job)));
+        }
+    };
+    let mut done: Vec<(usize, T)> = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(take)).collect();
+        let mut done = take();
+        for other in others {
+            match other.join() {
+                Ok(more) => done.extend(more),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        done
+    });
+    done.sort_by_key(|(place, _)| *place);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 /// What is known of the survey as a whole.
@@ -248,23 +283,11 @@ fn respondent(prepared: &Prepared, take: Take, prediction: &Prediction) -> Optio
     Some(Respondent { row: prediction.row, real, simulated, weight: data.weight(prediction.row).unwrap_or(1.0) })
 }
 
-/// Probabilities over the labels; none where no log-probability is known.
-pub fn probabilities(logprobs: &[Option<f64>]) -> Option<Vec<f64>> {
-    let numbers: Vec<f64> = logprobs.iter().map(|logprob| logprob.unwrap_or(f64::NEG_INFINITY)).collect();
-    let most = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    if !most.is_finite() {
-        return None;
-    }
-    let parts: Vec<f64> = numbers.iter().map(|number| (number - most).exp()).collect();
-    let sum: f64 = parts.iter().sum();
-    Some(parts.into_iter().map(|part| part / sum).collect())
-}
-
 /// The label that is drawn for a row by the labels' log-probabilities: that in whose part of the line from 0 to 1 the first
 /// number of numpy's `RandomState(s)` falls, `s` being made of `"{seed}:{row}"` as the order of its options is.
 pub fn draw(seed: u32, row: usize, logprobs: &[f64]) -> Option<usize> {
-    let known: Vec<Option<f64>> = logprobs.iter().map(|logprob| Some(*logprob).filter(|p| !p.is_nan())).collect();
-    let parts = probabilities(&known)?;
+    let known = |logprob: &f64| Some(if logprob.is_nan() { f64::NEG_INFINITY } else { *logprob });
+    let parts = probabilities(&logprobs.iter().map(known).collect::<Vec<_>>())?;
     let seed = crate::prompt::options::seed_of(&format!("{seed}:{row}"));
     let number = crate::data::numpy::RandomState::new(seed).random_sample();
     let mut upper = 0.0;

@@ -7,7 +7,7 @@ use crate::app::window::Window;
 use crate::app::{App, Pane, View};
 
 use super::overlays::help;
-use super::panes::{answer, compare, detail, events, loss, matrix, metrics, report, row};
+use super::panes::{answer, compare, detail, events, loss, matrix, metrics, report, respondent, row, shares};
 use super::widgets::{frame, scroll};
 
 /// The least terminal that is drawn to.
@@ -115,6 +115,19 @@ fn wide(app: &App, body: Rect) -> Vec<PaneArea> {
             let [left, right] = Layout::horizontal([Constraint::Min(40), Constraint::Length(metrics)]).areas(above);
             vec![pane(Pane::Loss, left), pane(Pane::Metrics, right), pane(Pane::Events, below)]
         }
+        View::Simulate => {
+            let [left, right] = columns(40);
+            let tally = (body.height / 4).clamp(5, 14);
+            let groups = (body.height * 2 / 5).clamp(6, 20);
+            let [respondent, tally] = Layout::vertical([Constraint::Min(8), Constraint::Length(tally)]).areas(left);
+            let [shares, groups] = Layout::vertical([Constraint::Min(10), Constraint::Length(groups)]).areas(right);
+            vec![
+                pane(Pane::Respondent, respondent),
+                pane(Pane::Shares, shares),
+                pane(Pane::Groups, groups),
+                pane(Pane::Tally, tally),
+            ]
+        }
         View::Runs => {
             let [left, right] = columns(56);
             vec![pane(Pane::Runs, left), pane(Pane::Compare, right)]
@@ -141,6 +154,19 @@ fn follow(app: &mut App) {
     // The first line of a table holds the names of its columns.
     let height = usize::from(inner(app, Pane::Rows).height.saturating_sub(1));
     app.rows.offset = scroll::window(app.rows.selected, app.rows.offset, height, app.rows.listed.len());
+    let lines = respondent::page(app, inner(app, Pane::Respondent).height);
+    let variables = app.variables().len();
+    app.simulate.variable = app.simulate.variable.min(variables.saturating_sub(1));
+    app.simulate.scroll = scroll::window(app.simulate.variable, app.simulate.scroll, lines, variables);
+    for (place, pane) in [Pane::Shares, Pane::Groups, Pane::Tally].into_iter().enumerate() {
+        let below = if pane == Pane::Shares { shares::below(inner(app, pane).height) } else { 0 };
+        let height = usize::from(inner(app, pane).height.saturating_sub(1 + below));
+        let count = app.survey_lines(pane);
+        let (selected, offset) =
+            (app.simulate.selected[place].min(count.saturating_sub(1)), app.simulate.offset[place]);
+        app.simulate.selected[place] = selected;
+        app.simulate.offset[place] = scroll::window(selected, offset, height, count);
+    }
     let height = usize::from(inner(app, Pane::Runs).height.saturating_sub(1));
     app.runs.offset = scroll::window(app.runs.selected, app.runs.offset, height, app.runs.entries.len());
 }
@@ -198,6 +224,7 @@ fn arrange_window(app: &mut App) {
         Window::Question(question) => centred(app, 66, 5 + lines(&question.text, 62) + question.answers.len() as u16),
         Window::Input(_) => centred(app, 76, 5),
         Window::Next(_) => centred(app, 64, rows * 2 / 3),
+        Window::Text { .. } => centred(app, 100, rows),
         Window::Timeline { .. } => centred(app, columns.saturating_sub(8).min(130), rows * 4 / 5),
         Window::Flips { .. } => centred(app, columns.saturating_sub(8).min(130), rows * 3 / 4),
     };
@@ -218,6 +245,9 @@ fn arrange_window(app: &mut App) {
     let keys = help::lines(app).len();
     match app.windows.last_mut() {
         Some(Window::Help { scroll }) => *scroll = (*scroll).min(keys.saturating_sub(usize::from(inner.height))),
+        Some(Window::Text { text, scroll, .. }) => {
+            *scroll = (*scroll).min(text.lines().count().saturating_sub(usize::from(inner.height)));
+        }
         Some(Window::Picker(picker)) => {
             picker.offset = scroll::window(picker.selected, picker.offset, height, picker.hits.len());
         }

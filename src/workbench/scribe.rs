@@ -1,20 +1,31 @@
 //! Rendering for the prompt view: the current row's prompt, the probe's prompts, what they share, what they cost.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
-use crate::app::sheet::{Problem, RenderRequest, Sheet};
+use crate::app::sheet::{Problem, RenderRequest, Sheet, Variable};
+use crate::app::simulate::{SurveyRequest, WhatIfRequest};
 use crate::engine::ModelInfo;
 use crate::model::tokenizer::Tokenizer;
-use crate::prompt::{ChosenDemos, DemoStrategy, PromptError, PromptSpec, Renderer};
+use crate::prompt::{ChosenDemos, DemoStrategy, PromptError, PromptSpec, Renderer, Turn, Variant};
 use crate::session::prepare::{PrepareError, Prepared};
+use crate::session::run::other_orders;
+use crate::session::simulation::{self, Simulation};
 
 /// What decides on the demonstrations, beside the data: strategy, shots, seed, pinned rows; and whose data it is.
 type Key = (DemoStrategy, usize, u32, Vec<usize>, usize);
 
-/// The demonstrations that were chosen last: most edits leave them alone, and choosing can take long.
+/// The values of a column, by whose data it is and its name.
+type Values = HashMap<(usize, String), Arc<Vec<String>>>;
+
+/// What was found out of the data and holds for most edits, because finding it can take long: the demonstrations that were
+/// chosen last, and the values of columns.
 #[derive(Default)]
-pub struct Chosen(Mutex<Option<(Key, ChosenDemos)>>);
+pub struct Chosen {
+    demos: Mutex<Option<(Key, ChosenDemos)>>,
+    values: Mutex<Values>,
+}
 
 impl Chosen {
     fn key(prepared: &Prepared, prompt: &PromptSpec) -> Key {
@@ -24,12 +35,19 @@ impl Chosen {
     }
 
     fn get(&self, key: &Key) -> Option<ChosenDemos> {
-        let held = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let held = self.demos.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         held.as_ref().filter(|(known, _)| known == key).map(|(_, chosen)| chosen.clone())
     }
 
     fn keep(&self, key: Key, chosen: ChosenDemos) {
-        *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some((key, chosen));
+        *self.demos.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some((key, chosen));
+    }
+
+    /// The values of a column.
+    fn values(&self, prepared: &Prepared, name: &str) -> Arc<Vec<String>> {
+        let key = (Arc::as_ptr(&prepared.data) as usize, name.to_owned());
+        let mut held = self.values.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Arc::clone(held.entry(key).or_insert_with(|| Arc::new(prepared.values(name))))
     }
 }
 
@@ -67,6 +85,11 @@ pub fn render(request: &RenderRequest, chosen: &Chosen) -> Result<Sheet, Problem
         let written = renderer.prompt(row)?;
         let block = renderer.demos_text(&written)?;
         sheet.demos_at = place(&written.text, &block);
+        sheet.turns = renderer.turns(row)?;
+        if sheet.demos_at.is_none() && !written.demos.is_empty() {
+            sheet.demos_at = demo_turns(&sheet.turns);
+        }
+        sheet.variables = variables(prepared, &spec, row, chosen);
         (sheet.text, sheet.demos, sheet.options) = (written.text, written.demos, written.options);
     }
     for row in &request.probe {
@@ -90,6 +113,47 @@ fn read_by_classifier(sheet: &mut Sheet, request: &RenderRequest, model: &ModelI
     }
     sheet.probe = request.probe.iter().map(|row| shown(*row)).collect::<Result<_, _>>()?;
     Ok(())
+}
+
+/// From the first to the last of the turns before the row's own that are no system message.
+fn demo_turns(turns: &[Turn]) -> Option<Range<usize>> {
+    let (_, before) = turns.split_last()?;
+    let mut before = before.iter().filter(|turn| turn.role != "system");
+    let first = before.next()?;
+    Some(first.range.start..before.next_back().map_or(first.range.end, |last| last.range.end))
+}
+
+/// The variables of a respondent that the prompt names; none where rows have a text.
+fn variables(prepared: &Prepared, prompt: &PromptSpec, row: usize, chosen: &Chosen) -> Vec<Variable> {
+    if prepared.data.has_text() {
+        return Vec::new();
+    }
+    let names = prepared.variables(&prompt.template);
+    let variable = |name: String| {
+        let value = prepared.data.table().column(&name).map_or("", |column| prepared.data.value(row, column));
+        Variable { value: value.to_owned(), values: chosen.values(prepared, &name), name }
+    };
+    names.into_iter().map(variable).collect()
+}
+
+/// The prompt of a respondent with other values in some variables.
+pub fn what_if(request: &WhatIfRequest, chosen: &Chosen) -> Result<String, String> {
+    let WhatIfRequest { asked: (_, row, values), prepared, prompt, model } = request;
+    let key = Chosen::key(prepared, prompt);
+    let renderer = Renderer::with_demos(prompt, &*prepared.data, model.chat.clone(), chosen.get(&key));
+    let variant = Variant { values: values.clone(), ..Variant::default() };
+    let prompt = renderer.and_then(|renderer| renderer.variant(*row, &variant));
+    prompt.map(|prompt| prompt.text).map_err(|error| error.to_string())
+}
+
+/// The figures of a simulated survey.
+pub fn survey(request: &SurveyRequest) -> Option<Simulation> {
+    let mut session = request.prepared.session.clone();
+    let simulate = session.simulate.as_mut()?;
+    simulate.resamples = request.resamples();
+    let orders = other_orders(&request.of.0, simulate.shuffles);
+    let prepared = request.prepared.with_session(session);
+    simulation::compare(&prepared, request.rows.iter().map(|row| &**row), &orders, &|| true)
 }
 
 /// Where a block of text stands in a prompt.

@@ -19,6 +19,7 @@ use crate::engine::worker::panic_text;
 use crate::engine::{Backend, Cancel, Engine, EngineError, Event, JobId, Work};
 use crate::model::locate;
 use crate::prompt::most_similar;
+use crate::session::describe::Description;
 use crate::session::overlay::Overlay;
 use crate::session::timeline::{Timeline, Version};
 use crate::session::{Override, SessionFile, recovery, runs};
@@ -299,6 +300,31 @@ impl World {
                     },
                 );
             }
+            Effect::Survey(request) => {
+                let (of, beside) = (request.of.clone(), request.beside);
+                self.behind(
+                    move |_| Message::Surveyed { of, beside, figures: None },
+                    move |_| Message::Surveyed {
+                        of: request.of.clone(),
+                        beside,
+                        figures: scribe::survey(&request).map(Arc::new),
+                    },
+                );
+            }
+            Effect::WhatIf(request) => {
+                let (asked, chosen) = (request.asked.clone(), Arc::clone(&self.chosen));
+                self.behind(
+                    move |error| Message::WhatIf { asked, prompt: Err(error) },
+                    move |_| {
+                        let prompt = scribe::what_if(&request, &chosen);
+                        Message::WhatIf { asked: request.asked.clone(), prompt }
+                    },
+                );
+            }
+            Effect::Describe(prepared) => self.behind(
+                |error| Message::Said(Tone::Bad, error),
+                move |_| Message::Described(Description::of(&prepared).text()),
+            ),
             Effect::Compare { pair, texts } => self.behind(
                 |error| Message::Said(Tone::Bad, error),
                 move |_| Message::Compared { pair, lines: diff::words(&texts.0, &texts.1) },

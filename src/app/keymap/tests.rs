@@ -55,6 +55,7 @@ fn the_preset_shadows_global_keys_only_where_meant() {
         (Context::Probe, "Enter", Flips),
         // Right is the arrow alone there.
         (Context::Train, "l", LearningRate),
+        (Context::Respondent, "Enter", Value),
         (Context::List, "^P", Up),
     ];
     assert_eq!(shadowed, meant.map(|(context, key, action)| (context, key.to_owned(), action)));
@@ -136,7 +137,7 @@ fn errors_name_place_and_remedy() {
     assert_eq!(
         error("\"x\" = \"quit\""),
         "keys.toml:1:1: unknown context `x`; expected one of global, typing, template, \
-        demos, row, probe, report, matrix, rows, detail, train, runs, compare, list"
+        demos, row, probe, report, matrix, rows, detail, train, respondent, survey, runs, compare, list"
     );
     assert_eq!(error("global = 3"), "keys.toml:1:10: `global` must be a table of keys, as [global]");
     assert_eq!(

@@ -25,9 +25,11 @@ impl App {
             sheet.edit == self.prompt.edit && !sheet.without_chat && self.prompt.problem.is_none()
         });
         let (recording, training) = (self.recording, self.train.live);
+        let what_if = self.simulate.what_if.prompt.is_some();
         let ready = |purpose| match purpose {
             Purpose::Load => true,
             Purpose::Next | Purpose::Row | Purpose::Stream => model && sheet,
+            Purpose::WhatIf => model && what_if,
             Purpose::ProbeHead | Purpose::ProbeRest => model && probe,
             Purpose::Run => model && recording,
             Purpose::Train => training,
@@ -73,6 +75,12 @@ impl App {
         match purpose {
             Purpose::Load | Purpose::Run | Purpose::Train => None,
             Purpose::Next => Some(Work::Next { prompt: sheet.text.clone(), top: NEXT_TOKENS }),
+            Purpose::WhatIf => {
+                let prompt = self.simulate.what_if.prompt.clone()?;
+                let rows = row.into_iter().collect();
+                let scored = self.simulate.what_if.scored;
+                Some(if scored { generate(vec![prompt], rows, false) } else { score(vec![prompt], rows) })
+            }
             Purpose::Row => {
                 let work = score(vec![sheet.text.clone()], row.into_iter().collect());
                 self.prompt.batch = vec![Place::Row];
@@ -181,6 +189,15 @@ impl App {
     fn answered(&mut self, job: Job, answers: Vec<crate::engine::Answer>, fx: &mut Effects) {
         match job.purpose {
             Purpose::Run => fx.push(Effect::Record(answers)),
+            Purpose::WhatIf if !job.cancelled => {
+                let what_if = &mut self.simulate.what_if;
+                for answer in answers {
+                    match answer.logprobs.is_empty() {
+                        true => what_if.text = Some(answer.text),
+                        false => (what_if.logprobs, what_if.scored) = (answer.logprobs, true),
+                    }
+                }
+            }
             // What is stale is dropped; the events of a cancelled job are.
             Purpose::Row | Purpose::ProbeHead | Purpose::ProbeRest if !job.cancelled => {
                 for answer in answers {
@@ -208,6 +225,13 @@ impl App {
             (Purpose::Run, Outcome::Answered(stats)) => self.end_run(Ok(stats), fx),
             (Purpose::Train, Outcome::Trained(trained)) => self.end_training(Ok(trained), fx),
             (Purpose::Stream, _) => self.prompt.answer.complete = true,
+            (Purpose::WhatIf, _) if !job.cancelled => {
+                let generates = self.session.as_ref().is_some_and(|of| of.now.decode.method == Method::Generate);
+                let what_if = &self.simulate.what_if;
+                if generates && what_if.scored && what_if.text.is_none() {
+                    self.jobs.want(Purpose::WhatIf);
+                }
+            }
             (Purpose::ProbeHead | Purpose::ProbeRest, _) if !job.cancelled => {
                 if self.prompt.probe.is_complete() {
                     self.probe_complete(fx);
@@ -254,6 +278,7 @@ impl App {
                 }
             }
             Purpose::Row | Purpose::Stream => self.prompt.answer.error = Some(text),
+            Purpose::WhatIf => self.simulate.what_if.error = Some(text),
             Purpose::ProbeHead | Purpose::ProbeRest => self.say(Tone::Bad, format!("the probe: {text}")),
         }
     }

@@ -95,6 +95,8 @@ impl App {
                 Pane::Report | Pane::Matrix => self.act_in_matrix(action, fx),
                 Pane::Rows | Pane::Detail => self.act_in_rows(action, fx),
                 Pane::Loss | Pane::Metrics | Pane::Events => self.act_in_training(action, fx),
+                Pane::Respondent => self.act_on_respondent(action),
+                Pane::Shares | Pane::Groups | Pane::Tally => self.act_in_survey(action, fx),
                 Pane::Runs | Pane::Compare => self.act_in_runs(action, fx),
             }
         }
@@ -107,6 +109,7 @@ impl App {
             Action::ViewEvaluate => self.show(View::Evaluate),
             Action::ViewRows => self.show(View::Rows),
             Action::ViewTrain => self.show(View::Train),
+            Action::ViewSimulate => self.show(View::Simulate),
             Action::ViewRuns => {
                 self.show(View::Runs);
                 self.list_runs(fx);
@@ -149,6 +152,7 @@ impl App {
             Action::ChooseSplit => self.choose_split(),
             Action::ChooseLimit => self.choose_limit(),
             Action::Models => self.choose_model(fx),
+            Action::Columns => self.open_columns(fx),
             Action::Sessions => self.choose_session(fx),
             Action::Theme => {
                 self.look.theme = (self.look.theme + 1) % self.look.themes.len().max(1);
@@ -158,10 +162,10 @@ impl App {
             Action::Timeline => self.open_timeline(),
             Action::Accept => self.accept(fx),
             Action::NextToken => self.open_next(),
-            Action::NextRow if self.view == View::Prompt => self.step_row(1),
-            Action::PreviousRow if self.view == View::Prompt => self.step_row(-1),
-            Action::GoToRow if self.view == View::Prompt => self.ask_row(),
-            Action::RunRow if self.view == View::Prompt => self.answer_again(),
+            Action::NextRow if self.has_row() => self.step_row(1),
+            Action::PreviousRow if self.has_row() => self.step_row(-1),
+            Action::GoToRow if self.has_row() => self.ask_row(),
+            Action::RunRow if self.has_row() => self.answer_again(),
             Action::Probabilities => self.prompt.probabilities = !self.prompt.probabilities,
             Action::Flips => self.open_window(Window::Flips { selected: 0, offset: 0 }),
             Action::Strategy | Action::Draw | Action::MoreShots | Action::FewerShots => {
@@ -178,6 +182,11 @@ impl App {
             _ => return false,
         }
         true
+    }
+
+    /// Whether the view shows the current row.
+    fn has_row(&self) -> bool {
+        matches!(self.view, View::Prompt | View::Simulate)
     }
 
     fn show(&mut self, view: View) {
@@ -222,6 +231,9 @@ impl App {
             return;
         }
         if self.view == View::Train && self.train.cursor.take().is_some() {
+            return;
+        }
+        if self.view == View::Simulate && self.leave_in_survey() {
             return;
         }
         if self.view == View::Rows && self.pane() == Pane::Detail {
@@ -273,7 +285,9 @@ impl App {
         let waiting = self.jobs.wants(Purpose::Run);
         // What waits for a template that can be rendered is no work yet.
         let any = self.jobs.running().is_some() || waiting;
-        for purpose in [Purpose::Next, Purpose::Row, Purpose::ProbeHead, Purpose::Stream, Purpose::ProbeRest] {
+        for purpose in
+            [Purpose::Next, Purpose::Row, Purpose::WhatIf, Purpose::ProbeHead, Purpose::Stream, Purpose::ProbeRest]
+        {
             self.jobs.forget(purpose);
         }
         self.jobs.forget(Purpose::Run);

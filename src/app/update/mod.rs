@@ -9,6 +9,7 @@ mod rows;
 mod run;
 mod runs;
 mod session;
+mod simulate;
 mod timeline;
 mod training;
 mod typing;
@@ -16,6 +17,7 @@ mod windows;
 
 use std::time::Duration;
 
+use super::action::Action;
 use super::effect::Effect;
 use super::message::Message;
 use super::state::{App, DataState};
@@ -79,6 +81,9 @@ impl App {
             }
             Message::Sifted { revision, listed } => self.sifted(revision, listed, fx),
             Message::Detail { run, row, prompt } => self.detail_rendered(&run, row, prompt),
+            Message::Surveyed { of, beside, figures } => self.surveyed(of, beside, figures),
+            Message::WhatIf { asked, prompt } => self.what_if_written(&asked, prompt, fx),
+            Message::Described(text) => self.open_window(Window::Text { title: "Columns".to_owned(), text, scroll: 0 }),
             Message::Versioned { edit, version } => self.versioned(edit, *version, fx),
             Message::Runs { entries, trainings } => self.runs_listed(entries, trainings),
             Message::RunsChanged => self.list_runs(fx),
@@ -106,6 +111,8 @@ impl App {
         self.ask_sift(fx);
         self.ask_detail(fx);
         self.ask_compare(fx);
+        self.ask_survey(fx);
+        self.ask_what_if(fx);
         self.watch_training();
         self.ask_engine(fx);
     }
@@ -123,8 +130,9 @@ impl App {
         if due(&mut self.timers.train) {
             self.look_at_training_again(fx);
         }
-        // Listing rows looks at this timer itself.
+        // Listing and counting look at these timers themselves.
         due(&mut self.timers.sift);
+        due(&mut self.timers.survey);
         due(&mut self.timers.interrupt);
         self.toasts.expire(now);
     }
@@ -147,6 +155,19 @@ impl App {
     /// Opens a window on top of the others.
     fn open_window(&mut self, window: Window) {
         self.windows.push(window);
+    }
+}
+
+/// The lines that an action moves by in a list whose page has `page`; none of actions that move by no lines.
+fn lines(action: Action, page: isize) -> Option<isize> {
+    match action {
+        Action::Up => Some(-1),
+        Action::Down => Some(1),
+        Action::PageUp => Some(-page),
+        Action::PageDown => Some(page),
+        Action::First => Some(isize::MIN),
+        Action::Last => Some(isize::MAX),
+        _ => None,
     }
 }
 

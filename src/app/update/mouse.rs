@@ -74,6 +74,7 @@ impl App {
                 View::Evaluate => Action::ViewEvaluate,
                 View::Rows => Action::ViewRows,
                 View::Train => Action::ViewTrain,
+                View::Simulate => Action::ViewSimulate,
                 View::Runs => Action::ViewRuns,
             };
             return self.act(action, false, fx);
@@ -132,6 +133,10 @@ impl App {
                 }
             }
             (Pane::Loss, _) => self.click_loss(x),
+            (Pane::Shares | Pane::Groups | Pane::Tally, Some(line)) if line > 0 => {
+                self.click_survey(pane, line - 1, focused, fx);
+            }
+            (Pane::Respondent, Some(line)) => self.click_respondent(line),
             (Pane::Runs, Some(line)) if line > 0 => {
                 let place = self.runs.offset + line - 1;
                 if place < self.runs.entries.len() {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Effects, SIFT, moved};
+use super::{Effects, SIFT, lines, moved};
 use crate::app::action::Action;
 use crate::app::effect::Effect;
 use crate::app::sift::{Filter, SiftRequest, Sifted};
@@ -17,15 +17,7 @@ impl App {
     pub(super) fn act_in_rows(&mut self, action: Action, fx: &mut Effects) {
         let page = self.areas.inner(Pane::Rows).height.max(3) as isize - 2;
         let in_detail = self.pane() == Pane::Detail;
-        let by = match action {
-            Action::Up => Some(-1),
-            Action::Down => Some(1),
-            Action::PageUp => Some(-page),
-            Action::PageDown => Some(page),
-            Action::First => Some(isize::MIN),
-            Action::Last => Some(isize::MAX),
-            _ => None,
-        };
+        let by = lines(action, page);
         if let Some(by) = by {
             if in_detail {
                 self.rows.scroll =

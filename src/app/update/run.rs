@@ -68,7 +68,9 @@ impl App {
         };
         self.evaluate.preparing = Some((0, 0));
         fx.push(Effect::BeginRun(Box::new(begin)));
-        self.go(View::Evaluate, Pane::Matrix);
+        if self.view != View::Simulate {
+            self.go(View::Evaluate, Pane::Matrix);
+        }
     }
 
     /// A run that waited for the model can begin.
@@ -164,7 +166,7 @@ impl App {
                 let told = run.report.as_ref().map_or_else(String::new, |report| {
                     format!(": accuracy {:.3}, macro-F1 {:.3}", report.accuracy, report.macro_f1)
                 });
-                let rows = run.tally.done;
+                let rows = run.rows.len();
                 self.say(Tone::Good, format!("{rows} rows are answered{told}. Kept in {}", path.display()));
             }
             Err((error, kept)) => {

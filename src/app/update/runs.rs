@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Effects, moved};
+use super::{Effects, lines, moved};
 use crate::app::action::Action;
 use crate::app::effect::Effect;
 use crate::app::run::Run;
@@ -66,15 +66,7 @@ impl App {
     /// Actions in the list of runs and in the comparison.
     pub(super) fn act_in_runs(&mut self, action: Action, fx: &mut Effects) {
         let page = self.areas.inner(Pane::Runs).height.max(3) as isize - 2;
-        let by = match action {
-            Action::Up => Some(-1),
-            Action::Down => Some(1),
-            Action::PageUp => Some(-page),
-            Action::PageDown => Some(page),
-            Action::First => Some(isize::MIN),
-            Action::Last => Some(isize::MAX),
-            _ => None,
-        };
+        let by = lines(action, page);
         if let Some(by) = by {
             if self.pane() == Pane::Compare {
                 self.runs.scroll =
@@ -148,7 +140,7 @@ impl App {
         }
         if !beside && self.recording {
             if self.run.as_ref().is_some_and(|run| run.about.path == entry.path) {
-                return self.go(View::Evaluate, Pane::Matrix);
+                return self.go_to_run();
             }
             return self.note("a run is going on and is shown in views 2 and 3: stop it first (Ctrl-C)");
         }
@@ -172,8 +164,17 @@ impl App {
             }
             Ok(run) => {
                 self.look_at(run);
-                self.go(View::Evaluate, Pane::Matrix);
+                self.go_to_run();
             }
+        }
+    }
+
+    /// Goes to the view that tells most of the run on the screen.
+    fn go_to_run(&mut self) {
+        let prepared = self.run.as_ref().and_then(|run| run.about.prepared.as_ref());
+        match prepared.is_some_and(|prepared| prepared.session.simulate.is_some()) {
+            true => self.go(View::Simulate, Pane::Shares),
+            false => self.go(View::Evaluate, Pane::Matrix),
         }
     }
 

@@ -5,6 +5,7 @@ use crate::app::effect::{Effect, Saving};
 use crate::app::jobs::Purpose;
 use crate::app::message::{Opened, SaveError, SessionRead};
 use crate::app::probe::Probe;
+use crate::app::simulate::SimulateState;
 use crate::app::state::{App, DataState, ModelState, SessionState};
 use crate::app::toast::Tone;
 use crate::app::training::TrainState;
@@ -62,6 +63,8 @@ impl App {
             self.train = TrainState::default();
         }
         self.run = None;
+        // What is being counted of the session before is told all the same.
+        self.simulate = SimulateState { counting: self.simulate.counting, ..SimulateState::default() };
         self.marks.clear();
         self.session =
             Some(SessionState { file, saved: session.clone(), now: session, saving: None, runs, touched: false });

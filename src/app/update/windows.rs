@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crossterm::event::{KeyCode, KeyModifiers};
 
-use super::{Effects, moved};
+use super::{Effects, lines, moved};
 use crate::app::action::Action;
 use crate::app::effect::{Effect, Steer};
 use crate::app::jobs;
@@ -95,15 +95,7 @@ impl App {
     /// Actions while a window is on top.
     pub(super) fn act_in_window(&mut self, action: Action, select: bool, fx: &mut Effects) {
         let page = self.areas.list.map_or(10, |list| list.height.max(2)) as isize - 1;
-        let by = match action {
-            Action::Up => Some(-1),
-            Action::Down => Some(1),
-            Action::PageUp => Some(-page),
-            Action::PageDown => Some(page),
-            Action::First => Some(isize::MIN),
-            Action::Last => Some(isize::MAX),
-            _ => None,
-        };
+        let by = lines(action, page);
         if action == Action::Back {
             self.close_window(fx);
             return;
@@ -133,6 +125,11 @@ impl App {
                 // The layout knows where the end is.
                 Some(by) => *scroll = scroll.saturating_add_signed(by),
                 None if matches!(action, Action::Help | Action::Quit | Action::Open) => self.close_window(fx),
+                None => {}
+            },
+            Some(Window::Text { scroll, .. }) => match by {
+                Some(by) => *scroll = scroll.saturating_add_signed(by),
+                None if matches!(action, Action::Columns | Action::Quit | Action::Open) => self.close_window(fx),
                 None => {}
             },
             Some(Window::Next(_)) if matches!(action, Action::NextToken | Action::Quit | Action::Open) => {
@@ -243,6 +240,7 @@ impl App {
             Purpose::Tag(row) => self.mark(row, fx, |mark| mark.tag = optional(&text)),
             Purpose::Note(row) => self.mark(row, fx, |mark| mark.note = optional(&text)),
             Purpose::Rename(path) => fx.push(Effect::RenameRun(path, text)),
+            Purpose::Value(variable) => self.simulate.set(&variable, text),
             Purpose::LearningRate => match text.parse::<f64>() {
                 Ok(rate) if rate > 0.0 && rate < 1.0 => self.steer(Steer::LearningRate(rate), fx),
                 _ => return wrong(self, "a number between 0 and 1, as 2e-5".to_owned()),

@@ -1,11 +1,15 @@
+use std::path::PathBuf;
+
 use super::super::{ChatTemplate, Message};
 use super::{chat, fixture, json, root};
 
-#[test]
-fn conversations_are_written_as_transformers_writes_them() {
-    for case in json(&fixture("chat.json")).as_array().unwrap() {
+/// Renders the `cases` that `make_fixtures.py` wrote, each with the template that `source` reads from the file of its name.
+fn compare(cases: &str, source: impl Fn(&str) -> String) {
+    for case in json(cases).as_array().unwrap() {
         let name = case["template"].as_str().unwrap();
-        let template = chat(&fixture(&format!("chat/{name}")));
+        let token = |key: &str| case[key].as_str().map(str::to_owned);
+        let template =
+            ChatTemplate { source: source(name), bos_token: token("bos_token"), eos_token: token("eos_token") };
         let messages: Vec<Message> = case["messages"]
             .as_array()
             .unwrap()
@@ -25,6 +29,28 @@ fn conversations_are_written_as_transformers_writes_them() {
             }
         }
     }
+}
+
+#[test]
+fn conversations_are_written_as_transformers_writes_them() {
+    compare(&fixture("chat.json"), |name| fixture(&format!("chat/{name}")));
+}
+
+/// `tests/fixtures/prompt/make_fixtures.py` says how to check templates of your own.
+#[test]
+fn templates_of_your_own_are_rendered_as_transformers_renders_them() {
+    let Some(folder) = std::env::var_os("SHOTGLASS_CHAT").map(PathBuf::from) else {
+        println!("skipped: SHOTGLASS_CHAT names no folder");
+        return;
+    };
+    let read = |name: &str| {
+        let path = folder.join(name);
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    };
+    compare(&read("chat.json"), |name| match name {
+        "tokenizer_config.json" => json(&read(name))["chat_template"].as_str().unwrap().to_owned(),
+        _ => read(name),
+    });
 }
 
 /// The template that SmolLM2-135M-Instruct comes with is in the reference file, not here.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::Dataset;
+use crate::data::{Dataset, Split};
 use crate::session::prepare::{PrepareError, Prepared};
 
 use super::settings::{SimulateSpec, band, band_name};
@@ -62,22 +62,27 @@ pub fn check_columns(prepared: &Prepared, spec: &SimulateSpec) -> Result<(), Pre
     Ok(())
 }
 
+/// The values that rows of the splits have in a column, those that say nothing left out: in the order of the codebook, of
+/// numbers, or of the alphabet.
+pub fn values(data: &Dataset, column: usize) -> Vec<&str> {
+    let rows = Split::ALL.into_iter().flat_map(|split| data.split(split));
+    let mut words: Vec<&str> = rows.map(|row| data.value(*row, column)).filter(|word| !word.is_empty()).collect();
+    words.sort_unstable();
+    words.dedup();
+    let place = |word: &str| data.codes(column).and_then(|codes| codes.words().position(|known| known == word));
+    let number = |word: &str| word.trim().parse().unwrap_or(f64::INFINITY);
+    let mut keyed: Vec<(usize, f64, &str)> =
+        words.into_iter().map(|word| (place(word).unwrap_or(usize::MAX), number(word), word)).collect();
+    keyed.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    keyed.into_iter().map(|(.., word)| word).collect()
+}
+
 impl<'p> Groups<'p> {
     fn of(data: &'p Dataset, spec: &'p SimulateSpec, name: &str, column: usize) -> Self {
         if let Some(bounds) = spec.bands.get(name) {
             return Self::Bands(bounds);
         }
-        let rows = crate::data::Split::ALL.into_iter().flat_map(|split| data.split(split));
-        let mut words: Vec<&str> = rows.map(|row| data.value(*row, column)).filter(|word| !word.is_empty()).collect();
-        words.sort_unstable();
-        words.dedup();
-        let place = |word: &str| data.codes(column).and_then(|codes| codes.words().position(|known| known == word));
-        let number = |word: &str| word.trim().parse().unwrap_or(f64::INFINITY);
-        words.sort_by(|a, b| {
-            let places = [place(a), place(b)].map(|place| place.unwrap_or(usize::MAX));
-            places[0].cmp(&places[1]).then(number(a).total_cmp(&number(b)))
-        });
-        Self::Words(words)
+        Self::Words(values(data, column))
     }
 
     /// The place of a respondent's group; none of who said nothing.
@@ -100,65 +105,90 @@ impl<'p> Groups<'p> {
     }
 }
 
-/// The groups of every column that the session names; none once `go_on` says no.
-pub(super) fn by_columns(
-    survey: &Survey<'_>,
-    respondents: &[Respondent],
-    weighted: bool,
-    go_on: &dyn Fn() -> bool,
-) -> Option<Vec<Grouping>> {
-    let mut groupings = Vec::new();
+/// Tells which group of a column a row is in.
+pub struct Member<'p> {
+    data: &'p Dataset,
+    column: usize,
+    groups: Groups<'p>,
+    names: Vec<String>,
+}
+
+impl<'p> Member<'p> {
+    /// The groups of a column; none where the session simulates no survey or has no such column.
+    pub fn of(prepared: &'p Prepared, name: &str) -> Option<Self> {
+        let spec = prepared.session.simulate.as_ref()?;
+        let column = prepared.data.table().column(name).ok()?;
+        let groups = Groups::of(&prepared.data, spec, name, column);
+        let names = groups.names();
+        Some(Self { data: &prepared.data, column, groups, names })
+    }
+
+    /// The name of a row's group.
+    pub fn group(&self, row: usize) -> &str {
+        let place = self.groups.place(self.data.value(row, self.column));
+        place.and_then(|place| self.names.get(place)).map_or(NOTHING_SAID, String::as_str)
+    }
+}
+
+/// The groups of a column, each with its respondents.
+type Members<'r> = Vec<(String, Vec<&'r Respondent>)>;
+
+/// The groups of every column that the session names, those that nobody is in left out.
+pub(super) fn by_columns<'r>(survey: &Survey<'_>, respondents: &'r [Respondent]) -> Vec<(String, Members<'r>)> {
+    let mut columns = Vec::new();
     for name in &survey.spec.by {
         let data = &survey.prepared.data;
         // That the column is there was checked when the data was read.
         let Ok(column) = data.table().column(name) else { continue };
         let groups = Groups::of(data, survey.spec, name, column);
-        let mut names = groups.names();
-        names.push(NOTHING_SAID.to_owned());
-        let mut members: Vec<Vec<&Respondent>> = vec![Vec::new(); names.len()];
+        let mut members: Members<'r> = groups.names().into_iter().map(|value| (value, Vec::new())).collect();
+        let mut silent = Vec::new();
         for respondent in respondents {
-            let place = groups.place(data.value(respondent.row, column)).unwrap_or(names.len() - 1);
-            if let Some(members) = members.get_mut(place) {
-                members.push(respondent);
-            }
+            let place = groups.place(data.value(respondent.row, column));
+            let group = place.and_then(|place| members.get_mut(place)).map(|(_, members)| members);
+            group.unwrap_or(&mut silent).push(respondent);
         }
-        let mut told = Vec::new();
-        for (value, members) in names.into_iter().zip(members).filter(|(_, members)| !members.is_empty()) {
-            if !go_on() {
-                return None;
-            }
-            let variants = survey.variants().into_iter();
-            let distances: Vec<Distance> =
-                variants.map(|without| survey.distance(&members, without, weighted)).collect();
-            let counted = distances.last().map_or(0, |distance| distance.comparison.rows);
-            told.push(Group { value, rows: members.len(), small: counted < survey.spec.floor, distances });
-        }
-        groupings.push(grouping(name, told));
+        members.push((NOTHING_SAID.to_owned(), silent));
+        members.retain(|(_, members)| !members.is_empty());
+        columns.push((name.clone(), members));
     }
-    Some(groupings)
+    columns
 }
 
-fn grouping(column: &str, groups: Vec<Group>) -> Grouping {
-    // Without the labels that say nothing, where there are any: those are no opinion that could be flattened.
-    let large = groups.iter().filter(|group| !group.small).filter_map(|group| group.distances.last());
-    let weighed: Vec<(f64, f64, f64)> = large
-        .map(|distance| &distance.comparison)
-        .filter(|comparison| {
-            comparison.entropy_real.value.is_finite() && comparison.entropy_simulated.value.is_finite()
-        })
-        .map(|comparison| (comparison.rows as f64, comparison.entropy_real.value, comparison.entropy_simulated.value))
-        .collect();
-    let rows: f64 = weighed.iter().map(|(rows, ..)| rows).sum();
-    let mean = |pick: fn(&(f64, f64, f64)) -> f64| {
-        (rows > 0.0).then(|| weighed.iter().map(|group| group.0 * pick(group)).sum::<f64>() / rows)
-    };
-    let (real, simulated) = (mean(|group| group.1), mean(|group| group.2));
-    let ratio = real.zip(simulated).filter(|(real, _)| *real > 0.0).map(|(real, simulated)| simulated / real);
-    Grouping {
-        column: column.to_owned(),
-        within_entropy_real: real,
-        within_entropy_simulated: simulated,
-        within_entropy_ratio: ratio,
-        groups,
+impl Group {
+    /// A group of so many respondents.
+    pub(super) fn new(value: &str, rows: usize, distances: Vec<Distance>, floor: usize) -> Self {
+        let counted = distances.last().map_or(0, |distance| distance.comparison.rows);
+        Self { value: value.to_owned(), rows, small: counted < floor, distances }
+    }
+}
+
+impl Grouping {
+    /// The groups of a column.
+    pub(super) fn new(column: &str, groups: Vec<Group>) -> Self {
+        // Without the labels that say nothing, where there are any: those are no opinion that could be flattened.
+        let large = groups.iter().filter(|group| !group.small).filter_map(|group| group.distances.last());
+        let weighed: Vec<(f64, f64, f64)> = large
+            .map(|distance| &distance.comparison)
+            .filter(|comparison| {
+                comparison.entropy_real.value.is_finite() && comparison.entropy_simulated.value.is_finite()
+            })
+            .map(|comparison| {
+                (comparison.rows as f64, comparison.entropy_real.value, comparison.entropy_simulated.value)
+            })
+            .collect();
+        let rows: f64 = weighed.iter().map(|(rows, ..)| rows).sum();
+        let mean = |pick: fn(&(f64, f64, f64)) -> f64| {
+            (rows > 0.0).then(|| weighed.iter().map(|group| group.0 * pick(group)).sum::<f64>() / rows)
+        };
+        let (real, simulated) = (mean(|group| group.1), mean(|group| group.2));
+        let ratio = real.zip(simulated).filter(|(real, _)| *real > 0.0).map(|(real, simulated)| simulated / real);
+        Self {
+            column: column.to_owned(),
+            within_entropy_real: real,
+            within_entropy_simulated: simulated,
+            within_entropy_ratio: ratio,
+            groups,
+        }
     }
 }

@@ -33,11 +33,12 @@ impl Plan {
     /// `file` is what the session file is called.
     ///
     /// # Errors
-    /// No `[train]` section, fewer than two labels, no labelled row to train on, rows of one label alone, a label that
+    /// No `[train]` section, no text column, fewer than two labels, no labelled row to train on, rows of one label alone, a label that
     /// another split has and the train split lacks, a class weight for no label.
     pub fn new(prepared: &Arc<Prepared>, file: &str) -> Result<Self, TrainingError> {
         let settings = prepared.session.train.clone().ok_or(TrainingError::NoSection)?;
         prepared.check_labels()?;
+        prepared.check_text()?;
         let labels = prepared.data.labels();
         let known: Vec<&str> = labels.iter().map(String::as_str).collect();
         if let Some(label) = settings.unknown_label(&known) {

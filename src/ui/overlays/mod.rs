@@ -3,6 +3,7 @@
 pub(in crate::ui) mod help;
 mod list;
 mod next;
+mod reading;
 mod timeline;
 mod toast;
 mod welcome;
@@ -53,6 +54,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>) {
                 };
                 canvas.line(inner.x, inner.y + 2, inner.width, &[(below, style)]);
             }
+            Window::Text { title, text, scroll } => reading::draw(canvas, outer, title, text, *scroll),
             Window::Next(next) => next::draw(canvas, outer, next),
             Window::Timeline { selected, offset } => timeline::draw(canvas, outer, *selected, *offset),
             Window::Flips { selected, offset } => list::flips(canvas, outer, *selected, *offset),

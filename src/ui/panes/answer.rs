@@ -4,10 +4,10 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::app::App;
-use crate::app::sift::probabilities;
 use crate::app::state::ModelState;
 use crate::engine::Temperature;
 use crate::engine::command::Method;
+use crate::session::predictions::probabilities;
 use crate::ui::widgets::{bar, text};
 use crate::ui::{Canvas, share};
 

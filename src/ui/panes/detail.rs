@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::app::App;
-use crate::app::sift::probabilities;
+use crate::session::predictions::probabilities;
 use crate::ui::widgets::text;
 use crate::ui::{Canvas, share};
 
@@ -78,6 +78,13 @@ fn lines(app: &App, theme: &crate::ui::theme::Theme, width: usize) -> Vec<(Strin
     }
     if let Some(rule) = rule {
         wrapped(&rule, theme.dim);
+    }
+    let reading = run.about.prepared.as_ref().and_then(|prepared| prepared.answers.read(&row.answer));
+    if reading.is_some_and(|reading| reading.inside_word) {
+        wrapped(
+            "it stands only inside another word there; answer.rule = \"earliest\" looks for whole words",
+            theme.warn,
+        );
     }
     wrapped(" ", theme.text);
     match &app.rows.detail {

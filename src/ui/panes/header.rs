@@ -14,9 +14,11 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>) {
     let dirty = app.session.as_ref().is_some_and(SessionState::is_dirty);
     let mark = if dirty { canvas.symbol(" ●", " *") } else { "" };
     let version = app.prompt.version.map_or_else(String::new, |version| format!("  v{version}"));
+    // Where there is little room, the session's name needs it more.
+    let program = if tabs < 32 { ["", ""] } else { ["shotglass", "  "] };
     let pieces = [
-        ("shotglass", theme.heading),
-        ("  ", theme.text),
+        (program[0], theme.heading),
+        (program[1], theme.text),
         (name.as_str(), theme.title),
         (mark, theme.warn),
         (&version, theme.dim),

@@ -6,16 +6,20 @@ pub(super) mod demos;
 pub(super) mod detail;
 pub(super) mod events;
 pub(super) mod footer;
+pub(super) mod groups;
 pub(super) mod header;
 pub(super) mod loss;
 pub(super) mod matrix;
 pub(super) mod metrics;
 pub(super) mod probe;
 pub(super) mod report;
+pub(super) mod respondent;
 pub(super) mod row;
 pub(super) mod rows;
 pub(super) mod runs;
+pub(super) mod shares;
 pub(super) mod status;
+pub(super) mod tally;
 pub(super) mod template;
 
 use ratatui::layout::Rect;
@@ -59,6 +63,10 @@ fn titles(app: &App, pane: Pane) -> Titles {
         Pane::Loss => loss::titles(app),
         Pane::Metrics => metrics::titles(app),
         Pane::Events => events::titles(app),
+        Pane::Respondent => respondent::titles(app),
+        Pane::Shares => shares::titles(app),
+        Pane::Groups => groups::titles(app),
+        Pane::Tally => tally::titles(app),
         Pane::Runs => runs::titles(app),
         Pane::Compare => compare::titles(app),
     }
@@ -95,6 +103,10 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, at: &PaneArea) {
         Pane::Loss => loss::draw(canvas, inner),
         Pane::Metrics => metrics::draw(canvas, inner),
         Pane::Events => events::draw(canvas, rect(at.outer), inner),
+        Pane::Respondent => respondent::draw(canvas, rect(at.outer), inner),
+        Pane::Shares => shares::draw(canvas, inner),
+        Pane::Groups => groups::draw(canvas, rect(at.outer), inner),
+        Pane::Tally => tally::draw(canvas, rect(at.outer), inner),
         Pane::Runs => runs::draw(canvas, rect(at.outer), inner),
         Pane::Compare => compare::draw(canvas, inner),
     }
@@ -118,6 +130,9 @@ fn fold(canvas: &mut Canvas<'_>, at: &PaneArea, titles: &Titles) {
         Pane::Report => report::summary(canvas, rest),
         Pane::Metrics => metrics::summary(canvas, rest),
         Pane::Events => events::summary(canvas, rest),
+        Pane::Respondent => respondent::summary(canvas, rest),
+        Pane::Shares => shares::summary(canvas, rest),
+        Pane::Tally => tally::summary(canvas, rest),
         Pane::Template | Pane::System => {
             let editor =
                 if at.pane == Pane::Template { &canvas.app.prompt.template } else { &canvas.app.prompt.system };

@@ -47,10 +47,15 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
     };
     let stale = app.prompt.problem.is_some() || sheet.row != app.row();
     let shared = sheet.shared.map_or(0, |(_, bytes)| bytes);
-    // What all rows share recedes; from the row's own text on it stands out.
+    // What all rows share recedes; from the row's own text on it stands out. In a conversation the turns stand out from
+    // the template's own words.
+    let said = |at: usize| sheet.turns.iter().any(|turn| turn.range.contains(&at));
+    let is_demo = |at: usize| sheet.demos_at.as_ref().is_some_and(|demos| demos.contains(&at));
     let style = |at: usize| match at {
         _ if stale => theme.stale,
-        at if at < shared => theme.demo,
+        at if !sheet.turns.is_empty() && !said(at) => theme.dim,
+        at if sheet.turns.is_empty() && at < shared => theme.demo,
+        at if is_demo(at) => theme.demo,
         _ => theme.text,
     };
     let mut pen = Pen { y: inner.y, skip: app.prompt.row_scroll, inner };

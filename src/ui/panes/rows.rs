@@ -19,7 +19,8 @@ pub(super) fn titles(app: &App) -> Titles {
     if let Some((gold, predicted)) = &filter.cell {
         what.push(format!("gold {gold} {arrow} predicted {predicted}"));
     }
-    if filter.show != crate::app::sift::Show::All || filter.cell.is_none() {
+    what.extend(filter.only.as_ref().map(crate::app::sift::Only::title));
+    if filter.show != crate::app::sift::Show::All || what.is_empty() {
         what.push(filter.show.title().to_owned());
     }
     if !filter.query.is_empty() {

@@ -6,5 +6,6 @@ pub mod kinds;
 mod random;
 mod runs;
 mod sessions;
+pub mod simulate;
 pub mod training;
 mod walk;

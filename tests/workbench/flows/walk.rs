@@ -20,7 +20,8 @@ fn walk(name: &str, size: (u16, u16)) {
     desk.settle();
     desk.press(&["<enter>"]);
     desk.sees_not("Shotglass classifies text");
-    for word in ["shotglass", "session", "1 Prompt", "2 Evaluate", "3 Rows", "6 Runs", "scripted", "keys", "commands"] {
+    for word in ["session", "1 Prompt", "2 Evaluate", "3 Rows", "5 Simulate", "6 Runs", "scripted", "keys", "commands"]
+    {
         desk.sees(word);
     }
     desk.sees("Does the author support or oppose the march?");

@@ -3,6 +3,7 @@
 //! `INSTA_UPDATE=always cargo test --release --test workbench` makes them anew.
 
 mod plain;
+mod simulate;
 mod training;
 mod troubles;
 mod views;
