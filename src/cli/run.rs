@@ -319,7 +319,8 @@ fn figures(manifest: &Manifest) -> Figures {
     }
     let (seconds, rows) = manifest.work();
     let rows_per_second = (seconds > 0.0 && rows > 0).then(|| rows as f64 / seconds);
-    let whole = manifest.stats.filter(|stats| stats.rows == manifest.rows && stats.seconds > 0.0);
+    let orders = 1 + manifest.session.simulate.as_ref().map_or(0, |simulate| simulate.shuffles as usize);
+    let whole = manifest.stats.filter(|stats| stats.rows == manifest.rows * orders && stats.seconds > 0.0);
     let computed = |stats: Stats| stats.computed_tokens + stats.new_tokens;
     Figures {
         rows_per_second,

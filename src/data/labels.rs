@@ -103,7 +103,7 @@ impl Labels {
     }
 }
 
-/// The rows whose label says something.
+/// The rows whose label says something: neither their code nor another with the same word is one that does not.
 pub(super) fn without_missing(
     table: &Table,
     label: Option<(usize, &Codes)>,
@@ -112,7 +112,10 @@ pub(super) fn without_missing(
     let Some((column, codes)) = label.filter(|(_, codes)| codes.has_missing()) else {
         return Err(DataError::NothingMissing);
     };
-    kept.retain(|row| !codes.is_missing(table.cell(*row, column)));
+    kept.retain(|row| {
+        let code = table.cell(*row, column);
+        !codes.is_missing(code) && !codes.word(code).is_some_and(|word| codes.means_missing(word))
+    });
     if kept.is_empty() { Err(DataError::AllMissing { path: table.path().to_owned() }) } else { Ok(kept) }
 }
 

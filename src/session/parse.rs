@@ -262,6 +262,8 @@ fn plain(message: &str) -> String {
         .replace("expected u32", "expected a whole number from 0 to 4294967295")
         .replace("expected u64", "expected a whole number, 0 or more")
         .replace("expected f64", "expected a number")
+        .replace("expected a sequence", "expected a list in brackets")
+        .replace("expected a boolean", "expected true or false")
         .replace("expected struct ", "expected a table: ")
         .replace("invalid type: ", "found ")
         .replace("invalid value: ", "found ")

@@ -77,6 +77,8 @@ fn prompts() {
     let home = Home::with_session();
     refused_run(&home, &["prompt.template={{ text "], &["prompt.template, line 1, column "]);
     refused_run(&home, &["prompt.template={{ txt }}"], &["unknown variable `txt`", "text"]);
+    let endless = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}";
+    refused_run(&home, &[&format!("prompt.template={endless}")], &["prompt.template", "the template does too much"]);
     refused_run(
         &home,
         &["prompt.template={{ demos }}{{ text }}", "prompt.shots=6"],

@@ -6,10 +6,12 @@
 
 mod bad_input;
 mod commands;
+mod describe;
 mod frames;
 mod home;
 mod resume;
 mod sessions;
+mod simulate;
 mod terminal;
 mod train;
 mod trainings;

@@ -88,7 +88,11 @@ impl<'p> Groups<'p> {
     /// The place of a respondent's group; none of who said nothing.
     fn place(&self, value: &str) -> Option<usize> {
         match self {
-            Self::Bands(bounds) => value.trim().parse().ok().map(|number| band(bounds, number)),
+            Self::Bands(bounds) => {
+                // "nan" and "inf" are numbers to Rust.
+                let number = value.trim().parse().ok().filter(|number: &f64| number.is_finite());
+                number.map(|number| band(bounds, number))
+            }
             Self::Words(words) => words.iter().position(|word| *word == value),
         }
     }

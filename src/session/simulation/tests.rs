@@ -215,6 +215,16 @@ fn respondents_are_grouped_by_bands_and_by_words() {
 }
 
 #[test]
+fn ages_that_are_no_numbers_are_missing() {
+    let rows = ROWS.replacen("20,1", "nan,1", 1).replacen("35,2", "inf,2", 1).replacen("50,1", "old,1", 1);
+    let prepared = open_rows(&rows, BY, &[]).unwrap();
+    let simulation = simulated(&prepared, &answers(&prepared), &[]);
+    let groups: Vec<(&str, usize)> =
+        simulation.by[0].groups.iter().map(|group| (group.value.as_str(), group.rows)).collect();
+    assert_eq!(groups, [("under 18", 1), ("18 to 29", 1), ("30 and over", 1), ("(missing)", 5)]);
+}
+
+#[test]
 fn groups_that_are_all_too_small_tell_no_mean() {
     let prepared = open(&BY.replace("floor = 2", "floor = 30"), &[]);
     let simulation = simulated(&prepared, &answers(&prepared), &[]);

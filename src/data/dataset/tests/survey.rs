@@ -104,6 +104,16 @@ fn rows_whose_label_says_nothing_are_left_out() {
 }
 
 #[test]
+fn codes_with_one_word_say_nothing_together() {
+    let toml = VOTE.replace("77 = \"refusal\", 88 = \"don't know\"", "77 = \"no vote\", 88 = \"don't know\"");
+    let toml = format!("{toml}missing = {{ vote = [\"66\", \"\"] }}\n");
+    assert_eq!(labels(&load(&toml, ROWS).unwrap())[3..], [("no vote", true), ("don't know", false)]);
+    // A respondent with the other code would have no label at all.
+    let data = load(&format!("{toml}drop_missing = true"), ROWS).unwrap();
+    assert_eq!(gold(&data), [Some("green"), Some("green"), Some("red"), Some("don't know")]);
+}
+
+#[test]
 fn what_cannot_be_left_out_is_named() {
     let nothing =
         "data.drop_missing: data.missing names no codes of the label column, so there is nothing to leave out";
