@@ -70,9 +70,10 @@ impl Description {
 
     /// For reading: the columns that the session uses with all their codes, the others a line each.
     pub fn text(&self) -> String {
+        let file = std::path::Path::new(&self.path).file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
         let mut text = format!(
             "{}: {} rows, {} columns; {} rows in the splits: {} train, {} validation, {} test\n",
-            printable(&self.path),
+            printable(&file),
             self.file_rows,
             self.columns.len(),
             self.rows,
