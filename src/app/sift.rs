@@ -96,25 +96,42 @@ impl Sort {
     }
 }
 
-/// Rows that a figure was made of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Only {
-    /// Rows with this label, gold or predicted.
-    Label(String),
-    /// Rows with this generated answer, blanks around it left out.
-    Answer(String),
-    /// Respondents of a group: column, value.
-    Group(String, String),
+/// Rows that a figure of a simulated survey was made of: those that fit all that is said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Only {
+    /// With this label, gold or predicted.
+    pub label: Option<String>,
+    /// With this label predicted.
+    pub predicted: Option<String>,
+    /// With this generated answer, blanks around it left out.
+    pub answer: Option<String>,
+    /// Of a group: column, value.
+    pub group: Option<(String, String)>,
+    /// With none of these as gold label.
+    pub without: Vec<String>,
 }
 
 impl Only {
     /// What it is called.
     pub fn title(&self) -> String {
-        match self {
-            Self::Label(label) => format!("really or predicted {label}"),
-            Self::Answer(answer) => format!("answer {answer}"),
-            Self::Group(column, value) => format!("{column}: {value}"),
-        }
+        let told = [
+            self.group.as_ref().map(|(column, value)| format!("{column}: {value}")),
+            self.label.as_ref().map(|label| format!("really or predicted {label}")),
+            self.predicted.as_ref().map(|label| format!("predicted {label}")),
+            self.answer.as_ref().map(|answer| format!("answer {answer}")),
+            (!self.without.is_empty()).then(|| "without missing".to_owned()),
+        ];
+        told.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+
+    fn fits(&self, row: &Prediction, group: Option<&Member<'_>>) -> bool {
+        let is = |wanted: &Option<String>, have: &str| wanted.as_ref().is_none_or(|wanted| wanted == have);
+        let gold = row.gold.as_deref();
+        self.label.as_ref().is_none_or(|label| row.predicted == *label || gold == Some(label.as_str()))
+            && is(&self.predicted, &row.predicted)
+            && is(&self.answer, row.answer.trim())
+            && !gold.is_some_and(|gold| self.without.iter().any(|label| label == gold))
+            && self.group.as_ref().is_none_or(|(_, value)| group.is_some_and(|group| group.group(row.row) == value))
     }
 }
 
@@ -211,16 +228,9 @@ pub fn sift(request: &SiftRequest) -> Sifted {
             row.gold.as_ref().is_some_and(|own| own == gold) && row.predicted == *predicted
         })
     };
-    let groups = match (&filter.only, prepared) {
-        (Some(Only::Group(column, _)), Some(prepared)) => Member::of(prepared, column),
-        _ => None,
-    };
-    let meant = |row: &Prediction| match &filter.only {
-        None => true,
-        Some(Only::Label(label)) => row.predicted == *label || row.gold.as_ref() == Some(label),
-        Some(Only::Answer(answer)) => row.answer.trim() == answer,
-        Some(Only::Group(_, value)) => groups.as_ref().is_some_and(|groups| groups.group(row.row) == value),
-    };
+    let column = filter.only.as_ref().and_then(|only| only.group.as_ref()).map(|(column, _)| column);
+    let group = column.zip(prepared.as_ref()).and_then(|(column, prepared)| Member::of(prepared, column));
+    let meant = |row: &Prediction| filter.only.as_ref().is_none_or(|only| only.fits(row, group.as_ref()));
     let plain = matches!(&query, Query::Words(words) if words.is_empty());
     let mut listed: Vec<(f64, u32)> = rows
         .iter()

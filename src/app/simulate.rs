@@ -79,6 +79,8 @@ pub struct SimulateState {
     pub changed: Vec<(String, String)>,
     /// Changes before those, the last one last.
     pub undo: Vec<Vec<(String, String)>>,
+    /// Changes that were undone, the last one last.
+    pub redo: Vec<Vec<(String, String)>>,
     /// The row that they are of.
     pub changed_row: Option<usize>,
     /// What comes of them.
@@ -149,6 +151,21 @@ impl SimulateState {
         }
         if self.changed != before {
             self.undo.push(before);
+            self.redo.clear();
+        }
+    }
+
+    /// Takes the last change back.
+    pub fn undo(&mut self) {
+        if let Some(before) = self.undo.pop() {
+            self.redo.push(std::mem::replace(&mut self.changed, before));
+        }
+    }
+
+    /// Does again what was undone last.
+    pub fn redo(&mut self) {
+        if let Some(after) = self.redo.pop() {
+            self.undo.push(std::mem::replace(&mut self.changed, after));
         }
     }
 
@@ -156,6 +173,7 @@ impl SimulateState {
     pub fn forget(&mut self) {
         self.changed.clear();
         self.undo.clear();
+        self.redo.clear();
         self.what_if = WhatIf::default();
     }
 }
@@ -208,6 +226,10 @@ mod tests {
         assert_eq!(state.undo.len(), 1);
         state.set(&told, "b".to_owned());
         assert_eq!((state.value(&told), state.changed.len(), state.undo.len()), ("b", 0, 2));
+        state.undo();
+        assert_eq!((state.value(&told), state.redo.len()), ("a", 1));
+        state.redo();
+        assert_eq!((state.value(&told), state.redo.len()), ("b", 0));
         state.forget();
         assert!(state.undo.is_empty());
     }

@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand};
 
+use crate::prompt::AnswerSpec;
+use crate::session::Session;
 use crate::session::describe::Description;
 
 use super::failure::Failure;
@@ -30,13 +32,35 @@ Examples:
     },
 }
 
+/// The session with nothing asked of its labels and weights; what the label's codes mean is still said.
+fn without_labels(session: &Session) -> Session {
+    let mut session = session.clone();
+    let data = &mut session.data;
+    if let Some(label) = data.label.take().filter(|_| !data.labels.is_empty()) {
+        data.codebook.insert(label, data.labels.clone());
+    }
+    (data.weight, data.drop_missing, data.stratify) = (None, false, false);
+    (session.simulate, session.answer) = (None, AnswerSpec::default());
+    session
+}
+
 /// Describes the data.
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure> {
     let Command::Describe { session } = &arguments.command;
     let format = global.format("data describe", &[Format::Text, Format::Json])?;
     let (_, session) = global.session(session)?;
-    let prepared = run::read(session, &signals::stop_flag(), global)?;
-    let description = Description::of(&prepared);
+    let stop = signals::stop_flag();
+    let prepared = match run::read(session.clone(), &stop, global) {
+        Ok(prepared) => prepared,
+        // Labels that are not right yet are what one wants to look into the data for.
+        Err(Failure::Bad(problem)) => {
+            let read = run::read(without_labels(&session), &stop, global).map_err(|_| Failure::Bad(problem.clone()))?;
+            global.warn(&problem);
+            read
+        }
+        Err(failure) => return Err(failure),
+    };
+    let description = Description::of(&session, &prepared.data);
     match format {
         Format::Json => output::json(&description),
         _ => output::lines(&description.text()),

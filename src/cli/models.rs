@@ -53,7 +53,8 @@ fn dtype(text: &str) -> Result<DTypeSpec, String> {
 pub(super) struct Models {
     engine: Engine,
     events: Receiver<Event>,
-    stop: Cancel,
+    /// Set by Ctrl-C.
+    pub stop: Cancel,
     /// Shows what is being loaded, then what a command makes of it.
     pub bar: Bar,
 }

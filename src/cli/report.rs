@@ -6,8 +6,8 @@ use clap::Args;
 
 use crate::metrics::Report;
 use crate::session::folder::{Manifest, Status};
-use crate::session::predictions::pairs::read_pairs;
-use crate::session::run::Summary;
+use crate::session::predictions::pairs::{LabelPairs, PairsError, read_pairs};
+use crate::session::run::{Summary, simulation_so_far};
 use crate::session::training::EVALUATION;
 
 use super::failure::Failure;
@@ -53,23 +53,31 @@ pub(super) fn summary(path: &Path, global: &Global) -> Result<(Summary, Option<M
             evaluation.display()
         )));
     }
-    let pairs = read_pairs(path)?;
+    // The data need not be there any more, so what was found at the run's end is told first of all.
+    let simulation = manifest.as_ref().filter(|manifest| manifest.session.simulate.is_some()).and_then(|manifest| {
+        let kept = if manifest.status == Status::Finished { run::kept(path) } else { None };
+        kept.and_then(|kept| kept.simulation).or_else(|| simulation_so_far(path, manifest))
+    });
+    let pairs = match read_pairs(path) {
+        Err(PairsError::NoGold { .. }) if simulation.is_some() => LabelPairs::default(),
+        pairs => pairs?,
+    };
     match pairs.unlabelled {
         0 => {}
         1 => global.warn("1 row has no gold label and is left out"),
         count => global.warn(&format!("{count} rows have no gold label and are left out")),
     }
-    let kept = manifest.as_ref().filter(|manifest| manifest.session.simulate.is_some()).and_then(|_| run::kept(path));
+    let respondents = simulation.as_ref().and_then(|simulation| simulation.overall.first());
+    let rows = if !pairs.is_empty() { pairs.len() } else { respondents.map_or(0, |of| of.comparison.rows) };
     let summary = Summary {
         run: path.display().to_string(),
-        rows: pairs.len(),
+        rows,
         seconds: manifest.as_ref().map(|manifest| manifest.work().0),
-        report: Some(Report::new(pairs.confusion())),
-        // The data need not be there any more, so what was found at the run's end is told.
-        simulation: kept.and_then(|kept| kept.simulation),
+        report: (!pairs.is_empty()).then(|| Report::new(pairs.confusion())),
+        simulation,
     };
     if let Some(manifest) = unfinished {
-        let answered = pairs.len() + pairs.unlabelled;
+        let answered = rows + pairs.unlabelled;
         global.warn(&format!("the run is not finished: {answered} of {} rows", manifest.rows));
     }
     Ok((summary, manifest))

@@ -222,6 +222,7 @@ fn answer(
     let mut begun = false;
     let mut inside: BTreeMap<String, usize> = BTreeMap::new();
     let prepared = Arc::clone(recording.task().prepared());
+    let orders = recording.task().orders();
     let outcome = models.work(recording.work(), &mut |event| {
         // Only now the engine has found nothing wrong with the prompts: bad input is answered with one line alone.
         if !std::mem::replace(&mut begun, true) {
@@ -263,8 +264,14 @@ fn answer(
             if prepared.session.simulate.is_some() {
                 bar.note("holding the answers against the real ones");
             }
-            let (summary, manifest) = recording.finish(stats)?;
+            let (folder, done) = (recording.folder().to_owned(), recording.tally());
+            let stop = &models.stop;
+            let finished = recording.finish(stats, &|| !stop.is_cancelled());
             bar.clear();
+            let (summary, manifest) = finished.map_err(|error| match Failure::from(error) {
+                Failure::Cancelled(_) => Failure::Cancelled(Some(go_on(&folder, done.done, done.total, orders))),
+                failure => failure,
+            })?;
             tracing::info!(rows = summary.rows, seconds = summary.seconds, "run finished");
             return Ok((summary, manifest));
         }
@@ -276,7 +283,7 @@ fn answer(
         RunError::Engine(error) => recording.stop(error),
         other => recording.stop(&EngineError::Failed(other.to_string())),
     };
-    let hint = folder.map(|folder| go_on(&folder, tally.done, tally.total));
+    let hint = folder.map(|folder| go_on(&folder, tally.done, tally.total, orders));
     Err(match (Failure::from(error), hint) {
         (Failure::Cancelled(_), hint) => Failure::Cancelled(hint),
         (Failure::Failed(text), Some(hint)) => Failure::Failed(format!("{text}; {hint}")),
@@ -290,17 +297,22 @@ pub(super) fn kept(folder: &Path) -> Option<Summary> {
     serde_json::from_slice(&bytes).inspect_err(|error| tracing::warn!(%error, "report.json")).ok()
 }
 
-fn go_on(folder: &Path, done: usize, total: usize) -> String {
-    format!("{done} of {total} rows are kept, go on with: shotglass run --resume {}", folder.display())
+fn go_on(folder: &Path, done: usize, total: usize, orders: usize) -> String {
+    // A row that is asked in several orders of its labels has several answers.
+    let what = if orders > 1 { "answers" } else { "rows" };
+    format!("{done} of {total} {what} are kept, go on with: shotglass run --resume {}", folder.display())
 }
 
 /// The report as text, with the figures below it that a manifest knows.
 pub(super) fn print(summary: &Summary, manifest: Option<&Manifest>) -> Result<(), Failure> {
     let Some(report) = &summary.report else {
-        return output::lines(&format!(
-            "{} rows answered; without gold labels there is nothing to report\n",
-            summary.rows
-        ));
+        let rows = summary.rows;
+        return output::lines(&match &summary.simulation {
+            Some(simulation) => {
+                format!("{rows} respondents answered\n{}", simulation::text::plain(simulation))
+            }
+            None => format!("{rows} rows answered; without gold labels there is nothing to report\n"),
+        });
     };
     let mut text = classification_report(&report.confusion, &crate::metrics::Layout::default());
     text.push('\n');

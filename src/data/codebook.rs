@@ -69,6 +69,11 @@ impl Codes {
         self.words.get_index(place).map(|(code, _)| code.as_str())
     }
 
+    /// Whether a text is one of the codes or of the words.
+    pub fn knows(&self, text: &str) -> bool {
+        self.code_of(text).is_some() || self.words.values().any(|word| word == text)
+    }
+
     /// The codes, in the session's order.
     pub fn codes(&self) -> impl ExactSizeIterator<Item = &str> {
         self.words.keys().map(String::as_str)

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clean::Cleaner;
 use super::codebook::{Codes, same};
-use super::error::{DataError, shown};
+use super::error::{DataError, nearest, shown};
 use super::labels::{self, Labels};
 use super::split::{Positions, Strata, sample, split};
 use super::table::Table;
@@ -105,7 +105,7 @@ pub struct DataSpec {
     /// Names of cleaning rules, applied in order to the text column.
     #[serde(default)]
     pub clean: Vec<String>,
-    /// Column to raw code: only rows that match all of them are kept.
+    /// Column to a code or its word: only rows that match all of them are kept.
     #[serde(default)]
     pub filter: BTreeMap<String, String>,
     /// How many rows to draw, as pandas' `DataFrame.sample(n, random_state=seed)` does; all in file order without it.
@@ -190,7 +190,7 @@ impl Dataset {
         let weight = optional_column(&table, spec.weight.as_deref(), "data.weight")?;
         let codes = codes(spec, &table, label)?;
 
-        let mut kept = filtered(spec, &table)?;
+        let mut kept = filtered(spec, &table, &codes)?;
         let label_codes = label.and_then(|column| codes.get(column)).and_then(Option::as_ref);
         if spec.drop_missing {
             kept = labels::without_missing(&table, label.zip(label_codes), kept)?;
@@ -399,17 +399,28 @@ fn codes(spec: &DataSpec, table: &Table, label: Option<usize>) -> Result<Vec<Opt
     }
     for (name, missing) in &spec.missing {
         let column = table.column(name).map_err(|error| error.at(format!("data.missing.{name}")))?;
-        codes[column] = Some(codes[column].take().unwrap_or_default().with_missing(missing));
+        let named = codes[column].take().unwrap_or_default();
+        // A code that is a number may well be one that no row has; a word that means no code is a typing error.
+        let unknown =
+            |value: &&String| named.codes().len() > 0 && value.trim().parse::<f64>().is_err() && !value.is_empty();
+        if let Some(value) = missing.iter().filter(unknown).find(|value| !named.knows(value)) {
+            let known: Vec<&str> = named.codes().chain(named.words()).collect();
+            let nearest = nearest(value, known.into_iter()).map(str::to_owned);
+            return Err(DataError::UnknownMissing { column: name.clone(), value: value.clone(), nearest });
+        }
+        codes[column] = Some(named.with_missing(missing));
     }
     Ok(codes)
 }
 
-/// The rows that pass the filter, in file order.
-fn filtered(spec: &DataSpec, table: &Table) -> Result<Vec<usize>, DataError> {
+/// The rows that pass the filter, in file order: those with the code that it names, or with a code that it names the word of.
+fn filtered(spec: &DataSpec, table: &Table, codes: &[Option<Codes>]) -> Result<Vec<usize>, DataError> {
     let mut rows: Vec<usize> = (0..table.len()).collect();
     for (name, code) in &spec.filter {
         let column = table.column(name).map_err(|error| error.at(format!("data.filter.{name}")))?;
-        rows.retain(|row| same(table.cell(*row, column), code));
+        let codes = codes.get(column).and_then(Option::as_ref);
+        let is = |cell: &str| same(cell, code) || codes.is_some_and(|codes| codes.word(cell) == Some(code.as_str()));
+        rows.retain(|row| is(table.cell(*row, column)));
     }
     if rows.is_empty() {
         let filter: Vec<String> = spec.filter.iter().map(|(name, code)| format!("{name} = {}", shown(code))).collect();

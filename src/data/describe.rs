@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::dataset::{Dataset, Split};
 
 /// How many values of a column without codes are told.
-const VALUES: usize = 12;
+const VALUES: usize = 25;
 
 /// What the values of a column are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -51,8 +51,8 @@ pub struct Column {
     pub distinct: usize,
     /// The least and the greatest number, those that say nothing aside.
     pub range: Option<[f64; 2]>,
-    /// Every code that the session lists and every other value that says nothing; of a column without codes the most frequent
-    /// values, where any comes twice and they are not many different numbers.
+    /// Every code that the session lists, and the other values: numbers in their order where they are not many, texts by how
+    /// often they come, from twice on where no codes are listed.
     pub values: Vec<Value>,
 }
 
@@ -107,8 +107,16 @@ fn column(data: &Dataset, place: usize, name: &str, mut counts: HashMap<&str, us
     // Of many different numbers their range tells more.
     let many = range.is_some() && distinct > VALUES;
     let mut rest: Vec<(&str, usize)> = counts.into_iter().collect();
-    rest.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
-    let told = |(cell, rows): &(&str, usize)| is_missing(cell) || (!with_words && !many && *rows > 1);
+    // Numbers stand in their order, texts by how often they come.
+    let number = |cell: &str| cell.trim().parse::<f64>().ok().filter(|_| range.is_some());
+    rest.sort_by(|a, b| match (number(a.0), number(b.0)) {
+        (Some(a), Some(b)) => a.total_cmp(&b),
+        _ => b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)),
+    });
+    // Beside codes that have words, one without is what is looked for.
+    let told = |(cell, rows): &(&str, usize)| {
+        is_missing(cell) || (with_words && !many) || (!many && (*rows > 1 || range.is_some()))
+    };
     let value =
         |(cell, rows): (&str, usize)| Value { code: cell.to_owned(), word: None, rows, missing: is_missing(cell) };
     values.extend(rest.into_iter().filter(told).take(VALUES).map(value));

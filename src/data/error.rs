@@ -187,6 +187,19 @@ pub enum DataError {
         /// Rows that pass the filter.
         rows: usize,
     },
+    /// A value that is said to say nothing and that nobody knows.
+    #[error(
+        "data.missing.{column}: {} is neither a code nor a word of that column{}",
+        shown(.value), did_you_mean(.nearest.as_deref())
+    )]
+    UnknownMissing {
+        /// The column.
+        column: String,
+        /// The value.
+        value: String,
+        /// The code or word that was probably meant.
+        nearest: Option<String>,
+    },
     /// Leaving out rows with nothing said of what says nothing.
     #[error("data.drop_missing: data.missing names no codes of the label column, so there is nothing to leave out")]
     NothingMissing,

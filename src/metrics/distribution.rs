@@ -23,7 +23,8 @@ enum Simulated {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
     categories: usize,
-    real: Vec<usize>,
+    /// The real category of each respondent, where it is known.
+    real: Vec<Option<usize>>,
     simulated: Simulated,
     weights: Vec<f64>,
 }
@@ -88,11 +89,15 @@ impl Sample {
         Self { categories, real: Vec::new(), simulated, weights: Vec::new() }
     }
 
-    /// Adds a respondent with the share of each category in the simulated answer: of a sample of categories the greatest
+    /// Adds a respondent with the share of each category in the simulated answer; without the real one only simulated shares
+    /// are told, and distances are NaN. Of a sample of categories the greatest
     /// counts, and none where all are 0. A weight that is no number from 0 up, and a category that there is not, leave the
     /// respondent out.
-    pub fn push(&mut self, real: usize, shares: &[f64], weight: f64) {
-        if real >= self.categories || shares.len() != self.categories || !(weight.is_finite() && weight >= 0.0) {
+    pub fn push(&mut self, real: Option<usize>, shares: &[f64], weight: f64) {
+        if real.is_some_and(|real| real >= self.categories)
+            || shares.len() != self.categories
+            || !(weight.is_finite() && weight >= 0.0)
+        {
             return;
         }
         match &mut self.simulated {
@@ -157,11 +162,14 @@ impl Sample {
     fn figures(&self, rows: impl Iterator<Item = (usize, f64)>, smoothing: f64) -> Figures {
         let mut real = vec![0.0; self.categories];
         let mut simulated = vec![0.0; self.categories];
-        let mut count = 0.0;
+        let (mut count, mut sum) = (0.0, 0.0);
         for (row, times) in rows {
             count += times;
             let weight = self.weights[row] * times;
-            real[self.real[row]] += weight;
+            sum += weight;
+            if let Some(category) = self.real[row] {
+                real[category] += weight;
+            }
             match &self.simulated {
                 Simulated::Categories(categories) => {
                     if let Some(category) = categories[row] {
@@ -176,11 +184,13 @@ impl Sample {
                 }
             }
         }
-        let weight: f64 = real.iter().sum();
-        let answered = simulated.iter().sum::<f64>() / weight;
+        let answered = simulated.iter().sum::<f64>() / sum;
         normalise(&mut real);
         normalise(&mut simulated);
         let [p, q] = [&real, &simulated].map(|shares| smoothed(shares, smoothing / count));
+        if self.categories == 0 {
+            return Figures { answered, distances: [f64::NAN; 6], real, simulated };
+        }
         Figures {
             answered,
             distances: [

@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::data::Split;
 use crate::data::describe::{Column, Kind, describe};
+use crate::data::{Dataset, Split};
 use crate::text::printable;
 
-use super::prepare::{Prepared, named_columns};
+use super::prepare::named_columns;
+use super::spec::Session;
 
 /// A session's data.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -37,8 +38,7 @@ pub struct Described {
 
 impl Description {
     /// Describes the data of a session.
-    pub fn of(prepared: &Prepared) -> Self {
-        let Prepared { session, data, .. } = prepared;
+    pub fn of(session: &Session, data: &Dataset) -> Self {
         let named = named_columns(data, &[&session.prompt.template, &session.prompt.demo]);
         let spec = &session.data;
         let used = |name: &str| {

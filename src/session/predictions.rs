@@ -160,6 +160,20 @@ pub fn probabilities(logprobs: &[Option<f64>]) -> Option<Vec<f64>> {
     Some(shares.into_iter().map(|share| share / sum).collect())
 }
 
+/// An order of labels as a cell holds it: with `|` between them, or as a JSON list where a label has that in it.
+pub fn written_options(options: &[String]) -> String {
+    let plain = !options.iter().any(|option| option.contains('|'));
+    let list = if plain { None } else { serde_json::to_string(options).ok() };
+    list.unwrap_or_else(|| options.join("|"))
+}
+
+/// The order of labels in a cell of so many.
+pub fn read_options(cell: &str, labels: usize) -> Option<Vec<String>> {
+    let list = serde_json::from_str(cell).ok();
+    let options: Vec<String> = list.unwrap_or_else(|| cell.split('|').map(str::to_owned).collect());
+    Some(options).filter(|options| options.len() == labels)
+}
+
 /// The columns beyond those that every file has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Columns {

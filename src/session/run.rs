@@ -14,12 +14,13 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::source;
 use crate::engine::{Answer, Cancel, Engine, EngineError, Event, Outcome, Stats, Work};
 use crate::metrics::{Confusion, Report};
 
 use super::folder::{self, FolderError, Leg, Manifest, PREDICTIONS, REPORT, RunFolder, Status};
 use super::predictions::{self, Prediction, PredictionsError, Writer};
-use super::prepare::PrepareError;
+use super::prepare::{PrepareError, Prepared};
 use super::simulation::{self, Simulation};
 
 pub use task::{Task, best};
@@ -195,7 +196,10 @@ impl Recording {
     }
 
     /// Puts the predictions in order, writes the report, and says what came of the run.
-    pub fn finish(mut self, stats: Stats) -> Result<(Summary, Manifest), RunError> {
+    ///
+    /// Holding a simulated survey against the real one can take a while: `go_on` is asked meanwhile. When it says no the run
+    /// is left as one that was cancelled with all its rows answered, and the error is [`EngineError::Cancelled`].
+    pub fn finish(mut self, stats: Stats, go_on: &(dyn Fn() -> bool + Sync)) -> Result<(Summary, Manifest), RunError> {
         if self.tally.done < self.tally.total {
             let missing = self.tally.total - self.tally.done;
             let error = EngineError::Failed(format!("the engine left {missing} rows without an answer"));
@@ -210,7 +214,13 @@ impl Recording {
         let mut orders = orders.into_iter();
         let predictions = orders.next().unwrap_or_default();
         let orders: Vec<_> = orders.collect();
-        let simulation = simulation::compare(self.task.prepared(), &predictions, &orders, &|| true);
+        let simulation = simulation::compare(self.task.prepared(), &predictions, &orders, go_on);
+        if self.task.prepared().session.simulate.is_some() && !go_on() {
+            self.task.manifest.set(Status::Cancelled, None);
+            self.task.manifest.keep_name(&self.folder);
+            self.task.manifest.write(&self.folder)?;
+            return Err(EngineError::Cancelled.into());
+        }
         let manifest = &mut self.task.manifest;
         let (seconds, _) = manifest.work();
         let report = report(&predictions);
@@ -287,6 +297,20 @@ fn writers(task: &Task, folder: &Path) -> Result<Vec<(Writer, Vec<Prediction>)>,
 pub fn other_orders(folder: &Path, shuffles: u32) -> Vec<Vec<Prediction>> {
     let read = |order| predictions::read(&folder.join(order_file(order))).map(|read| read.rows).ok();
     (1..=shuffles as usize).map_while(read).collect()
+}
+
+/// The figures of a simulated survey whose run is not finished, or was finished before there were any: of the rows that are
+/// answered. None where its data is not there any more as it was, or would have to be fetched.
+pub fn simulation_so_far(folder: &Path, manifest: &Manifest) -> Option<Simulation> {
+    let simulate = manifest.session.simulate.as_ref()?;
+    if source::is_url(&manifest.session.data.path) {
+        return None;
+    }
+    let prepared = Prepared::open(manifest.session.clone(), &mut |_, _| true).ok()?;
+    let predictions = predictions::read(&folder.join(PREDICTIONS)).ok()?;
+    let orders = other_orders(folder, simulate.shuffles);
+    let same = prepared.data.sha256() == manifest.data.sha256;
+    same.then(|| simulation::compare(&prepared, &predictions.rows, &orders, &|| true)).flatten()
 }
 
 /// The figures of the predictions that can be judged.

@@ -51,7 +51,7 @@ pub enum LoadError {
 pub struct RunEntry {
     /// Its folder.
     pub path: PathBuf,
-    /// The session it is of: the name of the folder that holds its `runs`.
+    /// The session it is of: the name of its file; of a folder that cannot be read, that of the folder that holds its `runs`.
     pub session: String,
     /// What it is called: its own name, or that of its folder.
     pub name: String,
@@ -197,6 +197,9 @@ fn entry(path: PathBuf, folder: String, session: String, time: Timestamp) -> Run
         Ok(manifest) => manifest,
         Err(error) => return RunEntry { path, session, name: folder, started: time, facts: Err(error.to_string()) },
     };
+    // Where runs go is the user's to say (`--out`): the folder need not bear the session's name.
+    let stem = Path::new(&manifest.file).file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let session = stem.filter(|stem| !stem.is_empty()).unwrap_or(session);
     // Without its figures a run is still one that can be opened.
     let Figures { accuracy, macro_f1, majority_accuracy } = match manifest.status {
         Status::Finished => read_json(&path.join(REPORT)).ok().flatten().unwrap_or_default(),

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::metrics::distribution::{Bootstrap, Comparison, Sample};
 use crate::metrics::{Confusion, Report};
 
-use super::predictions::{Prediction, probabilities};
+use super::predictions::{Prediction, probabilities, read_options};
 use super::prepare::Prepared;
 
 pub use groups::{Group, Grouping, Member, check_columns, values};
@@ -113,13 +113,15 @@ pub struct AnswerCount {
 /// A respondent as the figures need it.
 struct Respondent {
     row: usize,
-    real: usize,
+    /// None where nobody's real answer is known.
+    real: Option<usize>,
     /// By label; nothing but zeros where the answer is none.
     simulated: Vec<f64>,
     weight: f64,
 }
 
-/// Holds a run's answers against the real ones; nothing where the session simulates no survey or no row has a real answer.
+/// Holds a run's answers against the real ones; nothing where the session simulates no survey or no row is answered. Where no
+/// row has a real answer, simulated shares stand alone.
 ///
 /// `orders` are the answers to the same rows with the labels in further orders. `go_on` is asked now and then, and ends the
 /// work, for which the answer is none too.
@@ -130,8 +132,12 @@ pub fn compare<'p>(
     go_on: &(dyn Fn() -> bool + Sync),
 ) -> Option<Simulation> {
     let spec = prepared.session.simulate.as_ref()?;
-    let respondents: Vec<Respondent> =
-        rows.clone().into_iter().filter_map(|row| respondent(prepared, spec.answer, row)).collect();
+    let mut respondents: Vec<Respondent> =
+        rows.clone().into_iter().map(|row| respondent(prepared, spec.answer, row)).collect();
+    // Who gave no real answer cannot be compared; where nobody did, the simulated shares are told alone.
+    if respondents.iter().any(|respondent| respondent.real.is_some()) {
+        respondents.retain(|respondent| respondent.real.is_some());
+    }
     if respondents.is_empty() {
         return None;
     }
@@ -230,12 +236,16 @@ impl Survey<'_> {
         let mut sample = Sample::new(kept.len(), self.spec.answer == Take::Expected);
         let mut pairs = Vec::new();
         for respondent in respondents {
-            let Some(real) = kept.iter().position(|label| *label == respondent.real) else { continue };
+            let real = kept.iter().position(|label| Some(*label) == respondent.real);
+            if respondent.real.is_some() && real.is_none() {
+                continue;
+            }
             let shares: Vec<f64> =
                 kept.iter().map(|label| respondent.simulated.get(*label).copied().unwrap_or_default()).collect();
             sample.push(real, &shares, if weighted { respondent.weight } else { 1.0 });
-            let word = data.labels().get(respondent.real).map_or("", String::as_str);
-            pairs.push((word, self.predicted.get(&respondent.row).copied().unwrap_or_default()));
+            if let Some(word) = respondent.real.and_then(|real| data.labels().get(real)) {
+                pairs.push((word.as_str(), self.predicted.get(&respondent.row).copied().unwrap_or_default()));
+            }
         }
         let SimulateSpec { resamples, seed, smoothing, .. } = *self.spec;
         Distance {
@@ -261,12 +271,12 @@ impl Individual {
     }
 }
 
-/// A prediction as the figures need it; none without a real answer.
-fn respondent(prepared: &Prepared, take: Take, prediction: &Prediction) -> Option<Respondent> {
+/// A prediction as the figures need it.
+fn respondent(prepared: &Prepared, take: Take, prediction: &Prediction) -> Respondent {
     let data = &prepared.data;
     let labels = data.labels();
     let place = |word: &str| labels.iter().position(|label| label == word);
-    let real = place(prediction.gold.as_deref()?)?;
+    let real = prediction.gold.as_deref().and_then(place);
     let simulated = match take {
         Take::Expected => probabilities(&prediction.logprobs).unwrap_or_default(),
         Take::Likely | Take::Sampled => Vec::new(),
@@ -280,7 +290,7 @@ fn respondent(prepared: &Prepared, take: Take, prediction: &Prediction) -> Optio
         }
         one
     };
-    Some(Respondent { row: prediction.row, real, simulated, weight: data.weight(prediction.row).unwrap_or(1.0) })
+    Respondent { row: prediction.row, real, simulated, weight: data.weight(prediction.row).unwrap_or(1.0) }
 }
 
 /// The label that is drawn for a row by the labels' log-probabilities: that in whose part of the line from 0 to 1 the first
@@ -325,8 +335,8 @@ fn positions<'p>(rows: impl IntoIterator<Item = &'p Prediction>, labels: usize) 
     let mut counts = vec![0_usize; labels];
     for row in rows {
         // The order is the first of what a run keeps beside its columns.
-        let order: Vec<&str> = row.extra.first().map(|order| order.split('|').collect()).unwrap_or_default();
-        let place = order.iter().position(|label| *label == row.predicted).filter(|_| order.len() == labels);
+        let order = row.extra.first().and_then(|cell| read_options(cell, labels)).unwrap_or_default();
+        let place = order.iter().position(|label| *label == row.predicted);
         if let Some(count) = place.and_then(|place| counts.get_mut(place)) {
             *count += 1;
         }

@@ -105,6 +105,14 @@ impl Session {
                            sampled with decode.temperature";
             ensure(by_likelihood, "simulate.answer", message)?;
         }
+        let words: Vec<&str> = self.data.labels.values().map(String::as_str).collect();
+        if let Some(label) =
+            self.answer.aliases.keys().find(|label| !words.is_empty() && !words.contains(&label.as_str()))
+        {
+            let hint = nearest(label, words.iter().copied()).map(|near| format!("; did you mean `{near}`?"));
+            let message = format!("is an alias of no label: there is no `{label}`{}", hint.unwrap_or_default());
+            return Err((format!("answer.aliases.{label}"), message));
+        }
         ensure(batch_size(decode).is_some(), "decode.batch_size", "must be a whole number, 1 or more, or \"auto\"")?;
         self.train.as_ref().map_or(Ok(()), |train| self.check_train(train))
     }

@@ -199,7 +199,7 @@ fn keep(queue: &Receiver<Order>, mailbox: &Mailbox) {
 fn finish(recording: Recording, end: Result<Stats, EngineError>) -> Result<PathBuf, (String, bool)> {
     let folder = recording.folder().to_owned();
     match end {
-        Ok(stats) => match recording.finish(stats) {
+        Ok(stats) => match recording.finish(stats, &|| true) {
             Ok(_) => Ok(folder),
             Err(error) => Err((error.to_string(), folder.exists())),
         },

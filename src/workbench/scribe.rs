@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex};
 
 use crate::app::sheet::{Problem, RenderRequest, Sheet, Variable};
 use crate::app::simulate::{SurveyRequest, WhatIfRequest};
+use crate::data::Split;
 use crate::engine::ModelInfo;
 use crate::model::tokenizer::Tokenizer;
 use crate::prompt::{ChosenDemos, DemoStrategy, PromptError, PromptSpec, Renderer, Turn, Variant};
+use crate::session::predictions::Prediction;
 use crate::session::prepare::{PrepareError, Prepared};
 use crate::session::run::other_orders;
 use crate::session::simulation::{self, Simulation};
@@ -153,7 +155,14 @@ pub fn survey(request: &SurveyRequest) -> Option<Simulation> {
     simulate.resamples = request.resamples();
     let orders = other_orders(&request.of.0, simulate.shuffles);
     let prepared = request.prepared.with_session(session);
-    simulation::compare(&prepared, request.rows.iter().map(|row| &**row), &orders, &|| true)
+    // In the order of the split, as they stand in the end: the bootstrap draws by it.
+    let places: HashMap<usize, usize> = Split::ALL
+        .into_iter()
+        .flat_map(|split| prepared.data.split(split).iter().copied().enumerate().map(|(place, row)| (row, place)))
+        .collect();
+    let mut rows: Vec<&Prediction> = request.rows.iter().map(|row| &**row).collect();
+    rows.sort_by_key(|row| places.get(&row.row).copied());
+    simulation::compare(&prepared, rows.iter().copied(), &orders, &|| true)
 }
 
 /// Where a block of text stands in a prompt.

@@ -323,7 +323,7 @@ impl World {
             }
             Effect::Describe(prepared) => self.behind(
                 |error| Message::Said(Tone::Bad, error),
-                move |_| Message::Described(Description::of(&prepared).text()),
+                move |_| Message::Described(Description::of(&prepared.session, &prepared.data).text()),
             ),
             Effect::Compare { pair, texts } => self.behind(
                 |error| Message::Said(Tone::Bad, error),

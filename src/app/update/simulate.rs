@@ -44,12 +44,8 @@ impl App {
             Action::PageUp => -PAGE,
             Action::PageDown => PAGE,
             Action::Value | Action::Open => return self.ask_value(),
-            Action::Undo => {
-                if let Some(before) = self.simulate.undo.pop() {
-                    self.simulate.changed = before;
-                }
-                return;
-            }
+            Action::Undo => return self.simulate.undo(),
+            Action::Redo => return self.simulate.redo(),
             Action::Reset => return self.simulate.forget(),
             _ => return,
         };
@@ -185,35 +181,37 @@ impl App {
         }
     }
 
-    /// Shares are told of the group at the cursor, or of everybody again.
+    /// Shares are told of the group at the cursor; of the one that they are told of already, its rows are shown.
     fn choose_group(&mut self) {
-        let state = &mut self.simulate;
-        let value = state.grouping().and_then(|grouping| grouping.groups.get(state.selected[1]));
-        let value = value.map(|group| group.value.clone());
-        state.group = if state.group == value { None } else { value };
+        let state = &self.simulate;
+        let group = state.grouping().and_then(|grouping| grouping.groups.get(state.selected[1]));
+        let Some(value) = group.map(|group| group.value.clone()) else { return };
+        if state.group.as_ref() == Some(&value) {
+            self.open_survey_rows(Pane::Groups);
+        } else {
+            self.simulate.group = Some(value);
+        }
     }
 
     /// Shows the rows that the figure at the cursor was made of.
     fn open_survey_rows(&mut self, pane: Pane) {
         let state = &self.simulate;
-        let only = match pane {
-            Pane::Tally => self.tally().into_iter().nth(state.selected[2]).map(|(answer, _)| {
-                if state.simulation().is_some_and(|simulation| !simulation.answers.is_empty()) {
-                    Only::Answer(answer)
-                } else {
-                    Only::Label(answer)
-                }
-            }),
-            _ => match (&state.group, state.grouping()) {
-                (Some(group), Some(grouping)) => Some(Only::Group(grouping.column.clone(), group.clone())),
-                _ => state
-                    .simulation()
-                    .and_then(|simulation| state.distance(simulation))
-                    .and_then(|distance| distance.labels.get(state.selected[0]).cloned())
-                    .map(Only::Label),
-            },
-        };
-        let Some(only) = only else { return };
+        let Some(simulation) = state.simulation() else { return };
+        let group = state.group.clone().zip(state.grouping());
+        let distance = state.distance(simulation);
+        let mut only = Only::default();
+        if pane == Pane::Tally {
+            let Some((answer, _)) = self.tally().into_iter().nth(state.selected[2]) else { return };
+            if simulation.answers.is_empty() { only.predicted = Some(answer) } else { only.answer = Some(answer) }
+        } else {
+            only.group = group.map(|(value, grouping)| (grouping.column.clone(), value));
+            if distance.is_some_and(|distance| distance.without_missing) {
+                only.without.clone_from(&simulation.missing);
+            }
+            if pane == Pane::Shares {
+                only.label = distance.and_then(|distance| distance.labels.get(state.selected[0]).cloned());
+            }
+        }
         let sort = &self.rows.filter;
         self.rows.filter = Filter { only: Some(only), sort: sort.sort, reverse: sort.reverse, ..Filter::default() };
         self.rows.selected = 0;

@@ -12,7 +12,7 @@ fn sample(case: &Value) -> Sample {
     let mut sample = Sample::new(categories, case["shares"].as_bool().unwrap());
     let rows = case["real"].as_array().unwrap().iter().zip(case["simulated"].as_array().unwrap());
     for ((real, simulated), weight) in rows.zip(numbers(&case["weights"])) {
-        sample.push(real.as_u64().unwrap() as usize, &numbers(simulated), weight);
+        sample.push(Some(real.as_u64().unwrap() as usize), &numbers(simulated), weight);
     }
     sample
 }
@@ -63,14 +63,26 @@ fn without_respondents_nothing_is_known() {
     assert!(nothing.rows == 0 && nothing.total_variation.value.is_nan() && nothing.real[0].ci95[1].is_nan());
     // What cannot be counted is left out, and does not end in a panic.
     let mut sample = Sample::new(2, false);
-    sample.push(2, &[1.0, 0.0], 1.0);
-    sample.push(0, &[1.0], 1.0);
-    sample.push(0, &[1.0, 0.0], f64::NAN);
-    sample.push(0, &[1.0, 0.0], -1.0);
+    sample.push(Some(2), &[1.0, 0.0], 1.0);
+    sample.push(Some(0), &[1.0], 1.0);
+    sample.push(Some(0), &[1.0, 0.0], f64::NAN);
+    sample.push(Some(0), &[1.0, 0.0], -1.0);
     assert!(sample.is_empty());
     let json = serde_json::to_string(&nothing).unwrap();
     let back: Comparison = serde_json::from_str(&json).unwrap();
     assert!(back.total_variation.value.is_nan() && back.real.len() == 2);
+}
+
+#[test]
+fn simulated_shares_alone_have_no_distance() {
+    let bootstrap = Bootstrap { resamples: 10, seed: 1, smoothing: 0.5 };
+    let mut sample = Sample::new(2, false);
+    sample.push(None, &[1.0, 0.0], 3.0);
+    sample.push(None, &[0.0, 1.0], 1.0);
+    let alone = sample.compare(&bootstrap);
+    assert_eq!((alone.rows, alone.simulated[0].value, alone.answered), (2, 0.75, 1.0));
+    assert!(alone.total_variation.value.is_nan() && alone.real[0].value.is_nan());
+    assert!(Sample::new(0, false).compare(&bootstrap).entropy_real.value.is_nan());
 }
 
 #[test]

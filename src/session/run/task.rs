@@ -9,7 +9,7 @@ use crate::engine::command::Method;
 use crate::engine::{Answer, Classifier, EngineError, GenerateRequest, ModelInfo, ScoreRequest, Work};
 use crate::prompt::Prompt;
 use crate::session::folder::{self, DataRecord, Manifest, ModelRecord, PromptRecord, Seeds, Status};
-use crate::session::predictions::{Columns, Prediction, margin};
+use crate::session::predictions::{Columns, Prediction, margin, written_options};
 use crate::session::prepare::{self, PrepareError, Prepared};
 use crate::session::simulation::{self, Take};
 
@@ -138,7 +138,7 @@ impl Task {
         let options = self.prompts.get(answer.index).and_then(|prompt| prompt.options.as_ref());
         let weight = || data.weight(row).map(|weight| weight.to_string()).unwrap_or_default();
         let extra = [
-            self.uses_options.then(|| options.map(|options| options.join("|")).unwrap_or_default()),
+            self.uses_options.then(|| options.map(|options| written_options(options)).unwrap_or_default()),
             session.data.weight.is_some().then(weight),
         ];
         Some(Prediction {

@@ -75,7 +75,7 @@ impl Bench {
 
 fn finish(recording: Recording, outcome: Result<Outcome, RunError>) -> (Summary, Manifest) {
     let Ok(Outcome::Answered(stats)) = outcome else { panic!("{outcome:?}") };
-    recording.finish(stats).unwrap()
+    recording.finish(stats, &|| true).unwrap()
 }
 
 /// A whole run in a folder of its own: its files but for times.

@@ -86,11 +86,14 @@ impl<'p> Groups<'p> {
     }
 
     /// The place of a respondent's group; none of who said nothing.
-    fn place(&self, value: &str) -> Option<usize> {
+    fn place(&self, data: &Dataset, row: usize, column: usize) -> Option<usize> {
+        let value = data.value(row, column);
         match self {
+            Self::Bands(_) if value.is_empty() => None,
             Self::Bands(bounds) => {
-                // "nan" and "inf" are numbers to Rust.
-                let number = value.trim().parse().ok().filter(|number: &f64| number.is_finite());
+                // Bands are of the codes, whatever words stand for them. "nan" and "inf" are numbers to Rust.
+                let number =
+                    data.table().cell(row, column).trim().parse().ok().filter(|number: &f64| number.is_finite());
                 number.map(|number| band(bounds, number))
             }
             Self::Words(words) => words.iter().position(|word| *word == value),
@@ -125,7 +128,7 @@ impl<'p> Member<'p> {
 
     /// The name of a row's group.
     pub fn group(&self, row: usize) -> &str {
-        let place = self.groups.place(self.data.value(row, self.column));
+        let place = self.groups.place(self.data, row, self.column);
         place.and_then(|place| self.names.get(place)).map_or(NOTHING_SAID, String::as_str)
     }
 }
@@ -144,7 +147,7 @@ pub(super) fn by_columns<'r>(survey: &Survey<'_>, respondents: &'r [Respondent])
         let mut members: Members<'r> = groups.names().into_iter().map(|value| (value, Vec::new())).collect();
         let mut silent = Vec::new();
         for respondent in respondents {
-            let place = groups.place(data.value(respondent.row, column));
+            let place = groups.place(data, respondent.row, column);
             let group = place.and_then(|place| members.get_mut(place)).map(|(_, members)| members);
             group.unwrap_or(&mut silent).push(respondent);
         }

@@ -67,6 +67,9 @@ impl SimulateSpec {
         ensure(self.resamples <= MOST_RESAMPLES, "resamples", &format!("must be {MOST_RESAMPLES} at most"))?;
         ensure(self.shuffles <= MOST_SHUFFLES, "shuffles", &format!("must be {MOST_SHUFFLES} at most"))?;
         ensure(self.smoothing >= 0.0 && self.smoothing.is_finite(), "smoothing", "must be 0 or more")?;
+        let twice =
+            self.by.iter().enumerate().any(|(place, column)| self.by.iter().skip(place + 1).any(|by| by == column));
+        ensure(!twice, "by", "must name each column once")?;
         for (column, bounds) in &self.bands {
             let rising = bounds.is_sorted_by(|a, b| a < b) && bounds.iter().all(|bound| bound.is_finite());
             ensure(rising && !bounds.is_empty(), &format!("bands.{column}"), "must be numbers that rise")?;

@@ -37,7 +37,8 @@ impl Simulation {
 
     /// All there is to tell, as tables.
     pub fn tables(&self) -> Vec<Table> {
-        let mut tables: Vec<Table> = self.headline().map(shares).into_iter().collect();
+        // What says most comes first.
+        let mut tables: Vec<Table> = self.overall.iter().rev().map(shares).collect();
         tables.push(self.distances());
         tables.extend(self.by.iter().map(|grouping| groups(grouping, self.floor)));
         tables.extend(self.order_table());
@@ -48,52 +49,47 @@ impl Simulation {
     }
 
     fn distances(&self) -> Table {
-        let columns = [
-            "",
-            "n",
-            "TV",
-            "95% CI",
-            "JS",
-            "KL",
-            "var. ratio",
-            "entropy",
-            "simulated",
-            "accuracy",
-            "majority",
-            "macro-F1",
-            "kappa",
+        let columns = std::iter::once(String::new()).chain(self.overall.iter().map(variant)).collect();
+        let row = |name: &str, cell: &dyn Fn(&Distance) -> String| {
+            std::iter::once(name.to_owned()).chain(self.overall.iter().map(cell)).collect::<Vec<_>>()
+        };
+        let figure = |name: &str, pick: fn(&Comparison) -> Estimate| {
+            row(name, &|distance| estimate(&pick(&distance.comparison)))
+        };
+        let own = |name: &str, pick: fn(&Individual) -> Option<f64>| {
+            row(name, &|distance| optional(pick(&distance.individual)))
+        };
+        let rows = vec![
+            row("respondents", &|distance| distance.comparison.rows.to_string()),
+            row("effective number", &|distance| whole(distance.comparison.effective_rows)),
+            figure("total variation", |of| of.total_variation),
+            figure("Jensen-Shannon", |of| of.jensen_shannon),
+            figure("Kullback-Leibler", |of| of.kullback_leibler),
+            figure("variance ratio", |of| of.variance_ratio),
+            figure("entropy, real", |of| of.entropy_real),
+            figure("entropy, simulated", |of| of.entropy_simulated),
+            own("accuracy", |of| of.accuracy),
+            own("majority baseline", |of| of.majority_accuracy),
+            own("macro-F1", |of| of.macro_f1),
+            own("Cohen's kappa", |of| of.kappa),
         ];
-        let rows = self.overall.iter().map(|distance| {
-            let Comparison { rows, total_variation, .. } = &distance.comparison;
-            let individual = &distance.individual;
-            let mut cells =
-                vec![variant(distance), rows.to_string(), number(total_variation.value), ends(total_variation)];
-            cells.extend(spread(&distance.comparison));
-            cells.extend(own(individual));
-            cells.extend([individual.macro_f1, individual.kappa].map(optional));
-            cells
-        });
         let missing = self.missing.iter().map(|label| printable(label)).collect::<Vec<_>>().join(", ");
-        let mut notes = vec![format!(
-            "TV total variation, JS Jensen-Shannon distance (base 2), KL Kullback-Leibler divergence in bits with {} respondents added to each label",
-            self.smoothing
-        )];
-        notes.push("var. ratio: variance of the simulated answers over that of the real ones; entropy in bits, real and simulated".to_owned());
+        let mut notes = vec![
+            format!(
+                "distances: Jensen-Shannon in base 2; Kullback-Leibler in bits, with {} respondents added to each label",
+                self.smoothing
+            ),
+            "variance ratio: that of the simulated answers over that of the real ones; entropy in bits".to_owned(),
+            "accuracy, majority, macro-F1 and kappa count every respondent once".to_owned(),
+        ];
         if !missing.is_empty() {
             notes.push(format!("labels that say nothing: {missing}"));
         }
         if self.resamples > 0 {
-            notes.push(format!(
-                "intervals: bootstrap over respondents, {} resamples, seed {}",
-                self.resamples, self.seed
-            ));
+            let (resamples, seed) = (self.resamples, self.seed);
+            notes.push(format!("95% intervals: bootstrap over respondents, {resamples} resamples, seed {seed}"));
         }
-        Table {
-            heading: "How far simulated answers are from real ones".to_owned(),
-            columns: columns.map(str::to_owned).to_vec(),
-            rows: rows.collect(),
-            notes,
-        }
+        Table { heading: "How far simulated answers are from real ones".to_owned(), columns, rows, notes }
     }
 
     fn order_table(&self) -> Option<Table> {
@@ -163,7 +159,21 @@ fn shares(distance: &Distance) -> Table {
 fn groups(grouping: &Grouping, floor: usize) -> Table {
     let about = grouping.groups.first().and_then(|group| group.distances.last()).map(variant).unwrap_or_default();
     let heading = format!("By {}: {about}", printable(&grouping.column));
-    let columns = ["", "n", "TV", "95% CI", "JS", "KL", "var. ratio", "entropy", "simulated", "accuracy", "majority"];
+    let columns = [
+        "",
+        "n",
+        "TV",
+        "95% CI",
+        "JS",
+        "KL",
+        "var. ratio",
+        "entropy",
+        "simulated",
+        "accuracy",
+        "majority",
+        "macro-F1",
+        "kappa",
+    ];
     let mut small = false;
     let rows = grouping.groups.iter().filter_map(|group| {
         let distance = group.distances.last()?;
@@ -207,8 +217,9 @@ fn spread(comparison: &Comparison) -> [String; 5] {
     .map(|estimate| number(estimate.value))
 }
 
-fn own(individual: &Individual) -> [String; 2] {
-    [individual.accuracy, individual.majority_accuracy].map(optional)
+fn own(individual: &Individual) -> [String; 4] {
+    let Individual { accuracy, majority_accuracy, macro_f1, kappa } = *individual;
+    [accuracy, majority_accuracy, macro_f1, kappa].map(optional)
 }
 
 fn optional(value: Option<f64>) -> String {
@@ -218,6 +229,16 @@ fn optional(value: Option<f64>) -> String {
 /// Three digits; a dash where nothing is known.
 pub fn number(value: f64) -> String {
     if value.is_finite() { format!("{value:.3}") } else { "-".to_owned() }
+}
+
+fn whole(value: f64) -> String {
+    if value.is_finite() { format!("{value:.1}") } else { "-".to_owned() }
+}
+
+/// A figure with its interval.
+fn estimate(of: &Estimate) -> String {
+    let ends = ends(of);
+    if ends.is_empty() { number(of.value) } else { format!("{} ({ends})", number(of.value)) }
 }
 
 fn ends(estimate: &Estimate) -> String {

@@ -16,15 +16,15 @@ fn lines(app: &App) -> Vec<(String, bool)> {
     vec![
         ("Shotglass classifies text with a language model, live.".to_owned(), true),
         (
-            "This is a session: tweets for and against a march, a prompt, and a small model, which is fetched once (98 MB). \
-             View 1 shows the prompt on the left; on the right, what the model makes of one tweet, and of 32 probe tweets."
+            "This is a session: rows of data, a prompt, and a model; the default one is small and fetched once (98 MB). View 1 \
+             shows the prompt on the left; on the right, what the model makes of one row, and of a probe of 32 rows."
                 .to_owned(),
             false,
         ),
         (String::new(), false),
         (format!("{:>5}  edit the template: the probe is scored again as you type", key(Context::Template, Action::Edit)), false),
         (format!("{:>5}  go to the next pane: demos, row, answer, probe", at(Action::NextPane)), false),
-        (format!("{:>5}  show another tweet", at(Action::NextRow)), false),
+        (format!("{:>5}  show another row", at(Action::NextRow)), false),
         (format!("{:>5}  classify the whole split: report, confusion matrix, rows", at(Action::RunSplit)), false),
         (format!("{:>5}  see all keys    {}  find a command by its name", at(Action::Help), at(Action::Palette)), false),
         (format!("{:>5}  leave", at(Action::Quit)), false),

@@ -28,6 +28,7 @@ fn actions(app: &App) -> Vec<Action> {
         Pane::Rows => &[Open, Find, Show, Sort, Reverse, UseAsDemo, Try, Tag, Note, Doubt, Copy],
         Pane::Detail => &[UseAsDemo, Try, Tag, Note, Doubt, Copy, Back],
         Pane::Loss | Pane::Metrics | Pane::Events => training(app),
+        Pane::Respondent if !app.simulates() => &[Sessions],
         Pane::Respondent => &[PreviousRow, NextRow, Left, Right, Value, Undo, Reset, GoToRow],
         Pane::Shares => &[Open, Weights, Missing, NextGrouping, Columns, Copy],
         Pane::Groups => &[Open, NextGrouping, Weights, Missing, Copy],

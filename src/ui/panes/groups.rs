@@ -44,8 +44,13 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, outer: Rect, inner: Rect) {
     let (app, theme) = (canvas.app, canvas.theme);
     let Some(grouping) = app.simulate.grouping() else {
         if app.simulates() {
-            let hint = "groups stand here where the session names columns in simulate.by";
-            canvas.line(inner.x + 1, inner.y, inner.width.saturating_sub(1), &[(hint, theme.dim)]);
+            let simulate = app.session.as_ref().and_then(|session| session.now.simulate.as_ref());
+            let by = simulate.map(|simulate| simulate.by.join(", ")).unwrap_or_default();
+            let hint = match by.is_empty() {
+                true => "groups stand here where the session names columns in simulate.by".to_owned(),
+                false => format!("respondents by {by}, once they are asked"),
+            };
+            canvas.line(inner.x + 1, inner.y, inner.width.saturating_sub(1), &[(&hint, theme.dim)]);
         }
         return;
     };

@@ -1,9 +1,10 @@
 //! A respondent of a simulated survey: the variables, which can be changed by hand, the answer, the prompt.
 
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 
 use crate::app::App;
+use crate::app::run::Run;
+use crate::engine::command::Method;
 use crate::session::predictions::probabilities;
 use crate::ui::widgets::{bar, text};
 use crate::ui::{Canvas, is_focused, share};
@@ -19,7 +20,9 @@ const FIGURES: u16 = 18;
 const MOST: usize = 12;
 
 pub(super) fn titles(app: &App) -> Titles {
-    let Some((row, prepared)) = app.row().zip(app.prepared()) else { return Titles::new("Respondent", "") };
+    let Some((row, prepared)) = app.row().zip(app.prepared()).filter(|_| app.simulates()) else {
+        return Titles::new("Respondent", "");
+    };
     let len = prepared.data.split(app.prompt.split).len();
     let place = match app.prompt.visitor {
         Some(_) => format!("Respondent in row {row}"),
@@ -36,7 +39,13 @@ pub(super) fn titles(app: &App) -> Titles {
 /// The label of a row that really was given, and the one that the run on the screen has.
 fn known(app: &App) -> (Option<usize>, Option<String>) {
     let real = app.row().zip(app.prepared()).and_then(|(row, prepared)| prepared.data.gold(row));
-    let given = app.row().zip(app.run.as_ref()).and_then(|(row, run)| run.of(row)).map(|row| row.predicted.clone());
+    // A run of other data has other respondents in its rows.
+    let same = |run: &&Run| {
+        let data = run.about.prepared.as_ref().zip(app.prepared());
+        data.is_some_and(|(run, own)| run.data.sha256() == own.data.sha256())
+    };
+    let run = app.run.as_ref().filter(same);
+    let given = app.row().zip(run).and_then(|(row, run)| run.of(row)).map(|row| row.predicted.clone());
     (real, given)
 }
 
@@ -83,8 +92,13 @@ fn card(canvas: &mut Canvas<'_>, at: Rect) {
         let name = text::pad(&text::fit(&variable.name, names), names, text::Align::Left);
         let [before, after] = if here { arrows } else { ["  ", ""] };
         let room = usize::from(at.width).saturating_sub(names + 8);
-        let told = if changed { format!("   told {}", text::fit(&variable.value, 24)) } else { String::new() };
-        let shown = text::fit(shown, room).into_owned();
+        let told = if changed {
+            format!("   told {}", text::fit(&variable.value, (room / 2).saturating_sub(6)))
+        } else {
+            String::new()
+        };
+        // What was told stands beside a long value too.
+        let shown = text::fit(shown, if changed { room / 2 } else { room }).into_owned();
         let pieces = [
             (name.as_ref(), theme.dim),
             (" ", theme.text),
@@ -177,8 +191,11 @@ fn answer(canvas: &mut Canvas<'_>, at: Rect) -> u16 {
         canvas.line(place.right(), y, FIGURES, &[(&figures, style)]);
         y += 1;
     }
+    // What a session that compares labels would write is no answer of the respondent's.
+    let generates = app.session.as_ref().is_some_and(|session| session.now.decode.method == Method::Generate);
     let text = if app.simulate.changed.is_empty() { app.prompt.answer.text() } else { String::new() };
     let text = app.simulate.what_if.text.clone().unwrap_or(text);
+    let text = if generates { text } else { String::new() };
     if !text.trim().is_empty() && y < at.bottom() {
         let text = text::fit(text.trim(), usize::from(at.width.saturating_sub(12))).into_owned();
         canvas.line(at.x + 1, y, at.width.saturating_sub(1), &[("answer  ", theme.dim), (&text, theme.answer)]);
@@ -205,13 +222,13 @@ fn prompt(canvas: &mut Canvas<'_>, at: Rect) {
     let sheet = app.prompt.sheet.as_ref().map(|sheet| sheet.text.as_str()).unwrap_or_default();
     let changed = app.simulate.what_if.prompt.as_deref().filter(|_| !app.simulate.changed.is_empty());
     let shown = changed.unwrap_or(sheet);
-    let styled = |line: &str| -> Style { if line.is_empty() { theme.text } else { theme.dim } };
+    // Of a conversation the respondent's own turn, which begins at the same place whatever is changed in it.
+    let own = app.prompt.sheet.as_ref().and_then(|sheet| sheet.turns.last()).map_or(0, |turn| turn.range.start);
+    let shown = shown.get(own..).unwrap_or(shown);
     let lines = text::wrap(shown, usize::from(at.width.saturating_sub(1)).max(1));
-    // The end of the prompt is what differs between respondents.
-    let skip = lines.len().saturating_sub(usize::from(at.height));
-    for (range, y) in lines.into_iter().skip(skip).zip(at.y..at.bottom()) {
+    for (range, y) in lines.into_iter().zip(at.y..at.bottom()) {
         let line = shown.get(range).unwrap_or_default();
-        canvas.line(at.x + 1, y, at.width.saturating_sub(1), &[(line, styled(line))]);
+        canvas.line(at.x + 1, y, at.width.saturating_sub(1), &[(line, theme.dim)]);
     }
 }
 

@@ -3,6 +3,7 @@
 use ratatui::layout::Rect;
 
 use crate::app::App;
+use crate::app::run::Run;
 use crate::app::view::Pane;
 use crate::metrics::distribution::Estimate;
 use crate::session::simulation::{Distance, Simulation};
@@ -14,9 +15,11 @@ use crate::ui::{Canvas, is_focused, share};
 use super::Titles;
 
 /// Lines of figures below the bars.
-const FIGURES: u16 = 5;
+const FIGURES: u16 = 6;
 /// Columns of a share with its interval.
 const ESTIMATE: u16 = 13;
+/// Columns of a share alone.
+const SHARE: u16 = 5;
 
 /// Lines of figures that stand below the bars at a height of the pane.
 pub(in crate::ui) fn below(height: u16) -> u16 {
@@ -45,20 +48,19 @@ pub(super) fn titles(app: &App) -> Titles {
     let keys = [(crate::app::Action::Weights, "weights"), (crate::app::Action::Missing, "missing")];
     let bottom: Vec<String> =
         keys.iter().filter_map(|(action, what)| Some(format!("{} {what}", key(*action)?))).collect();
-    Titles {
-        left: about(app, distance),
-        right: format!("TV {}", share(distance.comparison.total_variation.value)),
-        bottom: bottom.join("  "),
-    }
+    let dot = if app.look.ascii { "|" } else { "·" };
+    let variation = format!("TV {}", share(distance.comparison.total_variation.value));
+    let run = app.run.as_ref().map(|run| format!("{} {dot} ", name_of(app, run)));
+    Titles { left: about(app, distance), right: run.unwrap_or_default() + &variation, bottom: bottom.join("  ") }
 }
 
-/// A share with half of its interval.
-fn estimate(app: &App, estimate: &Estimate) -> String {
+/// A share with half of its interval, where there is room for that.
+fn estimate(app: &App, estimate: &Estimate, room: u16) -> String {
     let [low, high] = estimate.ci95;
     let value =
         if estimate.value.is_finite() { format!("{:>5.1}", estimate.value * 100.0) } else { "  n/a".to_owned() };
     let sign = if app.look.ascii { "+-" } else { "±" };
-    match low.is_finite() && high.is_finite() {
+    match low.is_finite() && high.is_finite() && room >= ESTIMATE {
         true => format!("{value} {sign}{:<4.1}", (high - low) * 50.0),
         false => value,
     }
@@ -72,14 +74,18 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
     };
     let beside = app.simulate.beside.as_ref().and_then(|(_, of)| app.simulate.distance(of));
     let names = distance.labels.iter().map(|label| text::width(label)).max().unwrap_or(0).clamp(5, 16) as u16;
+    // Two runs side by side leave their intervals to the figures below where there is little room.
+    let figures = if beside.is_some() && inner.width < 90 { SHARE } else { ESTIMATE };
     let bars = Width::Flex { least: 6, weight: 1 };
     let mut specs = vec![Column { width: Width::Fixed(names), drop: 0 }];
     for place in 0..if beside.is_some() { 3 } else { 2 } {
         specs.push(Column { width: bars, drop: if place == 0 { 3 } else { 2 } });
-        specs.push(Column { width: Width::Fixed(ESTIMATE), drop: 0 });
+        specs.push(Column { width: Width::Fixed(figures), drop: 0 });
     }
     let slots = columns(&specs, inner.x + 1, inner.width.saturating_sub(2), 1);
-    let marked = marked(app);
+    // The same length means the same share in every column.
+    let bars = (0..3).filter_map(|pair| slots.get(1 + 2 * pair).copied().flatten()).map(|slot| slot.width).min();
+    let marked = app.runs.beside.as_ref().map(|run| name_of(app, run)).unwrap_or_default();
     let heads = [("real", canvas.symbol("▒", ":")), ("simulated", canvas.symbol("█", "#")), (marked.as_str(), "")];
     for (pair, (name, sign)) in heads.into_iter().enumerate() {
         let Some(slot) = slots.get(1 + 2 * pair).copied().flatten().or(slots.get(2 + 2 * pair).copied().flatten())
@@ -108,11 +114,11 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
         }
         for (pair, of) in series.iter().enumerate() {
             let Some(Some(value)) = of.get(place) else { continue };
-            if let Some(Some(Slot { x, width })) = slots.get(1 + 2 * pair) {
-                shaded(canvas, Rect::new(*x, y, *width, 1), value.value / most, pair == 0);
+            if let (Some(Some(Slot { x, .. })), Some(width)) = (slots.get(1 + 2 * pair), bars) {
+                shaded(canvas, Rect::new(*x, y, width, 1), value.value / most, pair == 0);
             }
             if let Some(Some(Slot { x, width })) = slots.get(2 + 2 * pair) {
-                canvas.line(*x, y, *width, &[(&estimate(app, value), theme.text)]);
+                canvas.line(*x, y, *width, &[(&estimate(app, value, *width), theme.text)]);
             }
         }
         if place == app.simulate.selected[0] {
@@ -127,9 +133,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
     }
 }
 
-/// What the marked run is called, with its session where that is another one.
-fn marked(app: &App) -> String {
-    let Some(run) = &app.runs.beside else { return String::new() };
+/// What a run is called, with its session where that is not the one that is open.
+fn name_of(app: &App, run: &Run) -> String {
     let entry = app.runs.entries.iter().find(|entry| entry.path == run.about.path);
     let own = app.session.as_ref().map(|session| session.file.stem.as_str());
     match entry.map(|entry| entry.session.as_str()).filter(|session| Some(*session) != own) {
@@ -169,6 +174,7 @@ fn figure_lines(
         let [low, high] = estimate.ci95.map(share);
         if estimate.ci95[0].is_finite() { format!(" [{low}, {high}]") } else { String::new() }
     };
+    let plain = |value: f64| if value.is_finite() { format!("{value:.2}") } else { "n/a".to_owned() };
     let figure =
         |name: &str, value: f64| if value.is_finite() { format!("{name} {value:.2}") } else { format!("{name} n/a") };
     let arrow = if app.look.ascii { "->" } else { "→" };
@@ -183,7 +189,7 @@ fn figure_lines(
     ];
     let flatness = [
         figure("variance ratio", of.variance_ratio.value) + &ends(&of.variance_ratio),
-        format!("entropy {:.2} {arrow} {:.2} bits", of.entropy_real.value, of.entropy_simulated.value),
+        format!("entropy {} {arrow} {} bits", plain(of.entropy_real.value), plain(of.entropy_simulated.value)),
     ];
     let own = distance.individual;
     let known = |value: Option<f64>| value.map_or("n/a".to_owned(), share);
@@ -209,9 +215,7 @@ fn figure_lines(
     }
     let mut lines =
         vec![("distance", distances.join("   ")), ("flatness", flatness.join("   ")), ("own answer", individual)];
-    if !orders.is_empty() {
-        lines.push(("order", orders.join("   ")));
-    }
+    lines.extend(orders.into_iter().map(|order| ("order", order)));
     if of.answered < 1.0 {
         lines.push(("answered", format!("{} of the simulated answers are one of these labels", share(of.answered))));
     }
