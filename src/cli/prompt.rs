@@ -52,9 +52,6 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
     let session = &prepared.session;
     // Whether there is such a row is known without a model.
     let plain = prepared.plain()?.prompt(arguments.row)?;
-    if prepared.data.split_of(arguments.row).is_none() {
-        global.warn(&format!("row {} is in no split: the filter or the sample leaves it out", arguments.row));
-    }
     let rules = classifier::rules(Path::new(&session.model.source))?;
     let text = if let Some(rules) = rules {
         // A fine-tuned encoder reads the text alone.
@@ -66,6 +63,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
         plain.text
     };
     let options = plain.options.as_deref();
+    if prepared.data.split_of(arguments.row).is_none() {
+        global.warn(&format!("row {} is in no split: the filter or the sample leaves it out", arguments.row));
+    }
     match format {
         Format::Json => {
             // The prompt is worth showing where the model cannot be had.

@@ -71,9 +71,11 @@ fn a_survey_is_told_by_run_report_and_export() {
         "\nShares of the labels: without missing, weighted, n = 12\n              real          95% CI  simulated          95% CI\n",
         "\nFree Voters  0.000  0.000 to 0.000 ",
         "\nHow far simulated answers are from real ones\n",
-        "\nwithout missing, weighted  12  ",
+        "\nShares of the labels: all, n = 20\n",
+        "  without missing, weighted\nrespondents ",
+        "\ntotal variation ",
         "\nlabels that say nothing: Not applicable, Refusal, Don't know\n",
-        "\nintervals: bootstrap over respondents, 50 resamples, seed 42\n",
+        "\n95% intervals: bootstrap over respondents, 50 resamples, seed 42\n",
         "\nBy gndr: without missing, weighted\n",
         "\nwoman *",
         "\nBy agea: without missing, weighted\n",
@@ -104,6 +106,13 @@ fn a_survey_is_told_by_run_report_and_export() {
     ] {
         assert!(document.contains(part), "{part:?} is not in {document}");
     }
+
+    // Cut off before its end, what there is so far.
+    let manifest = fs::read_to_string(run.join("manifest.json")).unwrap();
+    fs::write(run.join("manifest.json"), manifest.replace("\"finished\"", "\"cancelled\"")).unwrap();
+    let so_far = home.json(&["report", path]);
+    same(&so_far["simulation"], simulation);
+    fs::write(run.join("manifest.json"), manifest).unwrap();
 
     // Without the data, and without the session's file, all of it is still told.
     fs::remove_dir_all(home.path().join("data")).unwrap();
@@ -345,7 +354,7 @@ fn a_survey_that_was_stopped_goes_on_in_all_its_orders() {
         assert!(!run.join("report.json").exists(), "{file}: the run ended too early: make it longer");
         if signal == "-INT" {
             let stderr = String::from_utf8(output.stderr).unwrap();
-            assert!(stderr.contains(" of 300 rows are kept, go on with: shotglass run --resume "), "{stderr}");
+            assert!(stderr.contains(" of 300 answers are kept, go on with: shotglass run --resume "), "{stderr}");
         }
         let run = run.to_str().unwrap();
         let other = home.error(&[&long("simulate.shuffles=1")[..], &["--resume", run]].concat());

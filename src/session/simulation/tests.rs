@@ -363,13 +363,18 @@ fn draws_are_numpys_and_the_same_each_time() {
 }
 
 #[test]
-fn what_is_no_survey_or_has_no_real_answers_gives_none() {
+fn what_is_no_survey_or_has_no_answers_gives_none() {
     let prepared = open("", &[]);
     let rows = answers(&prepared);
     assert!(compare(&prepared, &rows, &[], &|| false).is_none(), "the work was ended");
     let unlabelled = &rows[8..];
     assert!(unlabelled.iter().all(|row| row.gold.is_none()));
-    assert!(compare(&prepared, unlabelled, &[], &|| true).is_none());
+    assert!(compare(&prepared, &[], &[], &|| true).is_none());
+    // Without a single real answer the simulated shares are told alone.
+    let alone = compare(&prepared, unlabelled, &[], &|| true).unwrap();
+    let comparison = &alone.overall[0].comparison;
+    assert_eq!((comparison.rows, alone.overall[0].individual.accuracy), (unlabelled.len(), None));
+    assert!(comparison.total_variation.value.is_nan() && comparison.simulated[0].value.is_finite());
     let mut session = prepared.session.clone();
     session.simulate = None;
     assert!(compare(&prepared.with_session(session), &rows, &[], &|| true).is_none());

@@ -178,10 +178,11 @@ fn columns_are_described_by_their_counts() {
     let [cntry, age, sex, vote, w] = columns.as_slice() else { panic!() };
     assert_eq!((cntry.name.as_str(), cntry.kind, cntry.distinct, cntry.range), ("cntry", Kind::Text, 1, None));
     assert_eq!(counted(cntry), [("DE", None, 7, false)]);
-    // 999 says nothing, so it is no age; it is told beside what comes twice.
+    // 999 says nothing, so it is no age.
     assert_eq!((age.kind, age.empty, age.missing, age.distinct), (Kind::Integer, 1, 1, 5));
     assert_eq!(age.range, Some([35.0, 60.0]));
-    assert_eq!(counted(age), [("35", None, 2, false), ("999", None, 1, true)]);
+    let ages = [("35", 2, false), ("41", 1, false), ("50", 1, false), ("60", 1, false), ("999", 1, true)];
+    assert_eq!(counted(age), ages.map(|(code, rows, missing)| (code, None, rows, missing)));
     assert_eq!((sex.empty, sex.missing, sex.distinct), (1, 1, 3));
     assert_eq!(counted(sex), [("1", Some("man"), 2, false), ("2", Some("woman"), 3, false), ("9", None, 1, true)]);
     // Numbers count for their code however they are spelt; the codes stand in the session's order, also those of nobody.
@@ -191,12 +192,12 @@ fn columns_are_described_by_their_counts() {
     assert_eq!(codes[..2], [("1", Some("red"), 1, false), ("2", Some("green"), 2, false)]);
     assert_eq!(codes[2..4], [("3", Some("blue"), 0, false), ("66", Some("no vote"), 1, true)]);
     assert_eq!((w.kind, w.range, w.distinct), (Kind::Number, Some([0.5, 2.0]), 4));
-    assert_eq!(counted(w), [("1", None, 4, false)]);
+    assert_eq!(counted(w)[1], ("1", None, 4, false));
 }
 
 #[test]
 fn columns_of_nothing_and_of_many_values_are_described() {
-    let rows: String = (0..40).map(|n| format!("t{n},,{},a{}\n", n % 20, n % 3)).collect();
+    let rows: String = (0..40).map(|n| format!("t{n},,{},a{}\n", n % 30, n % 3)).collect();
     let toml =
         "splits = { train = 0.5, validation = 0.25, test = 0.25 }\nmissing = { mixed = [\"a0\", \"a1\", \"a2\"] }";
     let data = load(toml, &format!("text,none,number,mixed\n{rows}")).unwrap();
@@ -204,7 +205,7 @@ fn columns_of_nothing_and_of_many_values_are_described() {
     let [text, none, number, mixed] = columns.as_slice() else { panic!() };
     assert_eq!((text.kind, text.distinct, text.values.len()), (Kind::Text, 40, 0));
     assert_eq!((none.kind, none.empty, none.distinct, none.range), (Kind::Empty, 40, 0, None));
-    // Of twenty different numbers the range tells more.
-    assert_eq!((number.kind, number.values.len(), number.range), (Kind::Integer, 0, Some([0.0, 19.0])));
+    // Of thirty different numbers the range tells more.
+    assert_eq!((number.kind, number.values.len(), number.range), (Kind::Integer, 0, Some([0.0, 29.0])));
     assert_eq!((mixed.kind, mixed.missing, mixed.range), (Kind::Empty, 40, None));
 }
