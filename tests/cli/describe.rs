@@ -79,3 +79,26 @@ fn escape_sequences_of_a_cell_do_not_reach_stdout() {
         assert!(text.contains("[2J"), "{arguments:?} tells nothing of it: {text}");
     }
 }
+
+#[test]
+fn data_is_described_before_its_labels_are_right() {
+    let home = Home::new();
+    home.write("rows.csv", "text,vote\na,1\nb,7\nc,\n");
+    home.write(
+        "session.toml",
+        "version = 1\n[data]\npath = \"rows.csv\"\nlabel = \"vote\"\nlabels = { \"1\" = \"yes\" }\n\
+         splits = { train = 0.0, validation = 1.0, test = 0.0 }\n[prompt]\ntemplate = \"{{ text }}\"\n",
+    );
+    let described = home.run(&["data", "describe", "session.toml"]);
+    assert_eq!(described.status.code(), Some(0));
+    let stderr = String::from_utf8(described.stderr).unwrap();
+    assert!(stderr.contains("\"7\" in column \"vote\" has no label"), "{stderr}");
+    let stdout = String::from_utf8(described.stdout).unwrap();
+    for part in ["\nvote  (label)  ", "1 empty\n", "  1  yes        1\n", "  7             1\n"] {
+        assert!(stdout.contains(part), "{part:?} is not in {stdout}");
+    }
+    // What is wrong with something else is still an error.
+    assert!(
+        home.error(&["data", "describe", "session.toml", "--set", "data.text=none"]).contains("no column \"none\"")
+    );
+}

@@ -167,6 +167,8 @@ fn a_variable_is_changed_and_the_answer_moves() {
     desk.press(&["u"]);
     desk.quiet();
     assert!((probability(desk.app(), 1) - (-0.5_f64).exp()).abs() < 1e-9);
+    desk.press(&["U"]);
+    assert_eq!(desk.app().simulate.changed.len(), 2);
     desk.press(&["x"]);
     assert!(desk.app().simulate.changed.is_empty());
     // Another respondent begins as told.
