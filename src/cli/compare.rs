@@ -15,7 +15,7 @@ use super::failure::Failure;
 use super::progress::Bar;
 use super::{Format, Global, output, report, signals};
 
-use figures::{Together, alpha_of_all};
+use figures::{Together, alpha_of_all, same_gold};
 
 /// Work that ends sooner shows no bar.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -58,6 +58,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
     let format = global.format("compare", &[Format::Text, Format::Json])?;
     let a = read(&arguments.a, global)?;
     let others: Vec<Side> = arguments.others.iter().map(|path| read(path, global)).collect::<Result<_, _>>()?;
+    same_gold(&a, &others)?;
     let together: Vec<Together<'_>> = others.iter().map(|b| meet(&a, b, global)).collect::<Result<_, _>>()?;
 
     let stop = signals::stop_flag();

@@ -1,6 +1,6 @@
 //! The rows of two sides laid together, and what is told of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::Serialize;
 
@@ -77,19 +77,11 @@ impl<'a> Together<'a> {
     /// Finds them.
     ///
     /// # Errors
-    /// Where there are none, or the two have different gold labels for one.
+    /// Where there are none.
     pub fn of(a: &'a Side, b: &'a Side) -> Result<Self, Failure> {
         let mut rows = Vec::new();
         for (number, in_a) in &a.answers {
             let Some(in_b) = b.answers.get(number) else { continue };
-            if let (Some(gold_a), Some(gold_b)) = (&in_a.gold, &in_b.gold)
-                && gold_a != gold_b
-            {
-                return Err(Failure::Bad(format!(
-                    "row {number}: the gold label is {gold_a:?} in {} and {gold_b:?} in {}; they must be of the same data",
-                    a.name, b.name
-                )));
-            }
             let gold = in_a.gold.as_deref().or(in_b.gold.as_deref());
             rows.push((gold, in_a.predicted.as_str(), in_b.predicted.as_str()));
         }
@@ -152,6 +144,27 @@ impl<'a> Together<'a> {
     }
 }
 
+/// Makes sure that no row has two gold labels.
+///
+/// # Errors
+/// The first that has, and where.
+pub(super) fn same_gold(a: &Side, others: &[Side]) -> Result<(), Failure> {
+    let mut known: HashMap<usize, (&str, &str)> = HashMap::new();
+    for side in std::iter::once(a).chain(others) {
+        for (number, answer) in &side.answers {
+            let Some(gold) = answer.gold.as_deref() else { continue };
+            let (first, name) = *known.entry(*number).or_insert((gold, &side.name));
+            if first != gold {
+                return Err(Failure::Bad(format!(
+                    "row {number}: the gold label is {first:?} in {name} and {gold:?} in {}; they must be of the same data",
+                    side.name
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Alpha over the gold labels and all runs: a row that a run has not answered is a gap.
 pub(super) fn alpha_of_all(a: &Side, others: &[Side]) -> f64 {
     let sides = || std::iter::once(a).chain(others);
@@ -170,7 +183,8 @@ fn scores<'a>(rows: impl Iterator<Item = (&'a str, &'a str)>) -> Scores {
 
 /// NaN is no number of JSON.
 fn number(value: f64) -> Option<f64> {
-    value.is_finite().then_some(value)
+    // Nor is -0, to a reader.
+    value.is_finite().then_some(value + 0.0)
 }
 
 fn ends(ends: [f64; 2]) -> Option<[f64; 2]> {

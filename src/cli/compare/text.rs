@@ -16,6 +16,7 @@ pub(super) fn of(a: &Side, others: &[Side], comparisons: &[Compared], alpha_all:
         if !text.is_empty() {
             text.push('\n');
         }
+        text += &format!("{}{}\n", name("a", a), name("b", b));
         text += &pair(compared);
         if let (Some(of_a), Some(of_b)) = (&a.manifest, &b.manifest) {
             text += &prompts(of_a, of_b);
@@ -30,8 +31,17 @@ pub(super) fn of(a: &Side, others: &[Side], comparisons: &[Compared], alpha_all:
     text
 }
 
+/// Which of the two is which, with the title of its session.
+fn name(letter: &str, side: &Side) -> String {
+    let title =
+        side.manifest.as_ref().map(|manifest| manifest.session.title.as_str()).filter(|title| !title.is_empty());
+    let title = title.map_or_else(String::new, |title| format!("  ({})", printable(title)));
+    format!("{letter}  {}{title}\n", printable(&side.name))
+}
+
+/// The figures of two.
 fn pair(compared: &Compared) -> String {
-    let mut text = format!("a  {}\nb  {}\n\n", printable(&compared.a), printable(&compared.b));
+    let mut text = String::new();
     let scores = [("a", &compared.a_scores), ("b", &compared.b_scores), ("majority baseline", &compared.majority)];
     let judged = compared.majority.is_some();
     if judged {
