@@ -2,7 +2,9 @@
 //!
 //! Such text may hold terminal escape sequences, and controls that turn the reading direction of what follows. None of
 //! them reaches a terminal: [`printable`] is for text that stays on one line, [`printable_lines`] for text with lines of
-//! its own, [`json`] for JSON on stdout. Truncating and measuring widths is left to who draws.
+//! its own, [`json`] for JSON on stdout. [`diff`] tells two texts apart. Truncating and measuring widths is left to who draws.
+
+pub mod diff;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

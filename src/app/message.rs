@@ -207,7 +207,7 @@ pub enum Message {
         /// The folders of the runs.
         pair: (PathBuf, PathBuf),
         /// The difference.
-        lines: Vec<super::diff::Line>,
+        lines: Vec<crate::text::diff::Line>,
     },
     /// Models were listed.
     Models(Result<Vec<CachedModel>, String>),

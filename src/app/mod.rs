@@ -8,7 +8,6 @@
 pub mod action;
 pub mod area;
 pub mod demos;
-pub mod diff;
 pub mod editor;
 pub mod effect;
 pub mod fuzzy;

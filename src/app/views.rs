@@ -7,9 +7,9 @@ use std::sync::Arc;
 use crate::data::Split;
 use crate::session::runs::RunEntry;
 use crate::session::timeline::Version;
+use crate::text::diff::Line;
 
 use super::demos::Demos;
-use super::diff::Line;
 use super::editor::Editor;
 use super::latest::Latest;
 use super::probe::Probe;

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stderr)]
 
 mod bench;
+mod compare;
 mod completions;
 mod data;
 mod export;
@@ -116,6 +117,8 @@ enum Command {
     Next(next::Arguments),
     /// Print the report of a run, or of any CSV with columns gold and predicted
     Report(report::Arguments),
+    /// Compare runs, or any CSVs with columns row, gold and predicted
+    Compare(compare::Arguments),
     /// Say what is in a session's data
     Data(data::Arguments),
     /// Write a run as one file for others
@@ -142,6 +145,7 @@ impl Command {
             Self::Score(_) => "score",
             Self::Next(_) => "next",
             Self::Report(_) => "report",
+            Self::Compare(_) => "compare",
             Self::Data(_) => "data",
             Self::Export(_) => "export",
             Self::Models(_) => "models",
@@ -247,6 +251,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Command::Score(arguments) => score::run(arguments, global),
         Command::Next(arguments) => next::run(arguments, global),
         Command::Report(arguments) => report::run(arguments, global),
+        Command::Compare(arguments) => compare::run(arguments, global),
         Command::Data(arguments) => data::run(arguments, global),
         Command::Export(arguments) => export::run(arguments, global),
         Command::Models(arguments) => models::run(arguments, global),

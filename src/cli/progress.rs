@@ -15,6 +15,9 @@ const SPINNER: &str = "{spinner} {msg}";
 /// What the bar of a run looks like.
 const ROWS: &str = "{bar:32} {pos}/{len} rows  {msg}  {eta} left";
 
+/// The same of anything else that can be counted.
+const COUNTED: &str = "{bar:32} {pos}/{len} {msg}  {eta} left";
+
 /// What the bar of a training looks like: of steps, and of rows while an evaluation goes on.
 const STEPS: &str = "{bar:24} {prefix} {pos}/{len}  {msg}";
 
@@ -88,6 +91,16 @@ impl Bar {
         let left = clock(*seconds_left);
         self.bar
             .set_message(format!("loss {loss:.4}  lr {learning_rate:.2e}  {rows_per_second:.1} rows/s  {left} left"));
+    }
+
+    /// Shows how many of something are done.
+    pub fn counted(&self, what: &str, done: usize, total: usize) {
+        if self.bar.message() != what {
+            self.bar.set_style(style(COUNTED));
+            self.bar.set_message(printable(what).into_owned());
+            self.bar.set_length(total as u64);
+        }
+        self.bar.set_position(done as u64);
     }
 
     /// Does something that writes to the terminal, with the bar out of the way.

@@ -43,16 +43,8 @@ pub(super) fn of(path: &Path, format: Format, global: &Global) -> Result<(), Fai
 
 /// The figures of `path`, and its manifest where it is a run's folder.
 pub(super) fn summary(path: &Path, global: &Global) -> Result<(Summary, Option<Manifest>), Failure> {
-    let manifest = if path.is_dir() { Some(Manifest::read(path)?) } else { None };
+    let manifest = manifest(path)?;
     let unfinished = manifest.as_ref().filter(|manifest| manifest.status != Status::Finished);
-    if unfinished.is_some_and(|manifest| manifest.training.is_some()) {
-        let evaluation = path.join(EVALUATION);
-        return Err(Failure::Bad(format!(
-            "{}: the training is not finished; its last evaluation is {}",
-            path.display(),
-            evaluation.display()
-        )));
-    }
     // The data need not be there any more, so what was found at the run's end is told first of all.
     let simulation = manifest.as_ref().filter(|manifest| manifest.session.simulate.is_some()).and_then(|manifest| {
         let kept = if manifest.status == Status::Finished { run::kept(path) } else { None };
@@ -81,4 +73,19 @@ pub(super) fn summary(path: &Path, global: &Global) -> Result<(Summary, Option<M
         global.warn(&format!("the run is not finished: {answered} of {} rows", manifest.rows));
     }
     Ok((summary, manifest))
+}
+
+/// The manifest of `path` where it is a run's folder; a training that goes on has no predictions yet.
+pub(super) fn manifest(path: &Path) -> Result<Option<Manifest>, Failure> {
+    let manifest = if path.is_dir() { Some(Manifest::read(path)?) } else { None };
+    let unfinished = manifest.as_ref().filter(|manifest| manifest.status != Status::Finished);
+    if unfinished.is_some_and(|manifest| manifest.training.is_some()) {
+        let evaluation = path.join(EVALUATION);
+        return Err(Failure::Bad(format!(
+            "{}: the training is not finished; its last evaluation is {}",
+            path.display(),
+            evaluation.display()
+        )));
+    }
+    Ok(manifest)
 }

@@ -270,7 +270,7 @@ fn variance_ratio(simulated: &[f64], real: &[f64]) -> f64 {
 }
 
 /// numpy's 2.5th and 97.5th percentile, NaN where a draw has no figure.
-fn interval(mut drawn: Vec<f64>) -> [f64; 2] {
+pub(super) fn interval(mut drawn: Vec<f64>) -> [f64; 2] {
     if drawn.is_empty() || drawn.iter().any(|value| value.is_nan()) {
         return [f64::NAN; 2];
     }

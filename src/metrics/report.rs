@@ -210,7 +210,7 @@ fn matthews(confusion: &Confusion) -> f64 {
 }
 
 /// `cohen_kappa_score`: one minus disagreement seen over disagreement expected.
-fn cohen_kappa(confusion: &Confusion) -> f64 {
+pub(super) fn cohen_kappa(confusion: &Confusion) -> f64 {
     let (rows, correct, both, _, _) = marginals(confusion);
     let expected = rows - both / rows;
     // Not so for NaN either, which comes of no rows.

@@ -6,8 +6,9 @@
 //! are empty.
 //!
 //! This file is the format; [`writer`] appends to it, takes up what a killed run left, and puts it in order at the end;
-//! [`pairs`] reads gold and predicted labels out of a run or anybody's CSV.
+//! [`pairs`] reads gold and predicted labels out of a run or anybody's CSV, [`answers`] the same by row number.
 
+pub mod answers;
 pub mod pairs;
 pub mod writer;
 

@@ -13,8 +13,8 @@ use crate::app::effect::{Effect, Saving, Steer};
 use crate::app::jobs::Ticket;
 use crate::app::message::{Message, SaveError};
 use crate::app::sheet::Problem;
+use crate::app::sift;
 use crate::app::toast::Tone;
-use crate::app::{diff, sift};
 use crate::engine::worker::panic_text;
 use crate::engine::{Backend, Cancel, Engine, EngineError, Event, JobId, Work};
 use crate::model::locate;
@@ -23,6 +23,7 @@ use crate::session::describe::Description;
 use crate::session::overlay::Overlay;
 use crate::session::timeline::{Timeline, Version};
 use crate::session::{Override, SessionFile, recovery, runs};
+use crate::text::diff;
 use crate::train::Control;
 
 use super::recorder::Recorder;

@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod commands;
+mod compare;
 mod describe;
 mod frames;
 mod home;

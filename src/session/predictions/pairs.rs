@@ -11,7 +11,7 @@ use super::PredictionsError;
 
 /// More labels than this are no labels: the column holds texts or numbers, and their confusion matrix would fill the
 /// memory.
-const MOST_LABELS: usize = 1000;
+pub(super) const MOST_LABELS: usize = 1000;
 
 /// Why there is nothing to compare.
 #[derive(Debug, thiserror::Error)]

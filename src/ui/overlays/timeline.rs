@@ -5,7 +5,7 @@ use std::time::Duration;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::app::diff;
+use crate::text::diff;
 use crate::ui::Canvas;
 use crate::ui::layout::rect;
 use crate::ui::panes::compare::{draw_wrapped, styled};

@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::app::App;
-use crate::app::diff::Tag;
+use crate::text::diff::Tag;
 use crate::ui::theme::Theme;
 use crate::ui::widgets::text;
 use crate::ui::{Canvas, share};

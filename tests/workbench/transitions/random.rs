@@ -195,7 +195,7 @@ fn answers(alone: &Alone) -> Vec<Message> {
                 Some(Message::RunLoaded { path: path.clone(), run, beside: false })
             }
             Effect::Compare { pair, texts } => {
-                let lines = shotglass::app::diff::words(&texts.0, &texts.1);
+                let lines = shotglass::text::diff::words(&texts.0, &texts.1);
                 Some(Message::Compared { pair: pair.clone(), lines })
             }
             Effect::ListModels => Some(Message::Models(Ok(Vec::new()))),
