@@ -26,28 +26,8 @@ fn arguments<'a>(session: &'a str, overrides: &[&'a str]) -> Vec<&'a str> {
 fn simulated(home: &Home, overrides: &[&str]) -> (Value, Vec<Value>) {
     let run = home.json(&arguments("simulate", overrides));
     let exported = home.json(&["export", run["run"].as_str().unwrap()]);
-    same(&exported["report"]["simulation"], &run["simulation"]);
+    assert_eq!(exported["report"]["simulation"], run["simulation"]);
     (run, exported["rows"].as_array().unwrap().clone())
-}
-
-/// Two values are the same but for the last digits of numbers: serde_json reads them no more exactly than that.
-#[track_caller]
-fn same(ours: &Value, expected: &Value) {
-    match (ours, expected) {
-        (Value::Object(ours), Value::Object(expected)) => {
-            assert_eq!(ours.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
-            ours.values().zip(expected.values()).for_each(|(ours, expected)| same(ours, expected));
-        }
-        (Value::Array(ours), Value::Array(expected)) => {
-            assert_eq!(ours.len(), expected.len());
-            ours.iter().zip(expected).for_each(|(ours, expected)| same(ours, expected));
-        }
-        (Value::Number(ours), Value::Number(expected)) => {
-            let (ours, expected) = (ours.as_f64().unwrap(), expected.as_f64().unwrap());
-            assert!((ours - expected).abs() <= 1e-12, "{ours}, not {expected}");
-        }
-        _ => assert_eq!(ours, expected),
-    }
 }
 
 fn folder(run: &Value, home: &Home) -> PathBuf {
@@ -95,8 +75,8 @@ fn a_survey_is_told_by_run_report_and_export() {
     assert_eq!(home.stdout(&["report", path]), stdout);
     let report: Value = serde_json::from_slice(&fs::read(run.join("report.json")).unwrap()).unwrap();
     let simulation = &report["simulation"];
-    same(&home.json(&["report", path])["simulation"], simulation);
-    same(&home.json(&["export", path])["report"]["simulation"], simulation);
+    assert_eq!(home.json(&["report", path])["simulation"], *simulation);
+    assert_eq!(home.json(&["export", path])["report"]["simulation"], *simulation);
     let document = home.stdout(&["export", path, "--format", "md"]);
     for part in [
         "\n## Simulated and real answers\n\nIn the simulation each respondent gives the most likely label.\n",
@@ -111,7 +91,7 @@ fn a_survey_is_told_by_run_report_and_export() {
     let manifest = fs::read_to_string(run.join("manifest.json")).unwrap();
     fs::write(run.join("manifest.json"), manifest.replace("\"finished\"", "\"cancelled\"")).unwrap();
     let so_far = home.json(&["report", path]);
-    same(&so_far["simulation"], simulation);
+    assert_eq!(so_far["simulation"], *simulation);
     fs::write(run.join("manifest.json"), manifest).unwrap();
 
     // Without the data, and without the session's file, all of it is still told.
