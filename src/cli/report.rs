@@ -8,6 +8,7 @@ use crate::metrics::Report;
 use crate::session::folder::{Manifest, Status};
 use crate::session::predictions::pairs::{LabelPairs, PairsError, read_pairs};
 use crate::session::run::{Summary, simulation_so_far};
+use crate::session::runs;
 use crate::session::training::EVALUATION;
 
 use super::failure::Failure;
@@ -47,7 +48,8 @@ pub(super) fn summary(path: &Path, global: &Global) -> Result<(Summary, Option<M
     let unfinished = manifest.as_ref().filter(|manifest| manifest.status != Status::Finished);
     // The data need not be there any more, so what was found at the run's end is told first of all.
     let simulation = manifest.as_ref().filter(|manifest| manifest.session.simulate.is_some()).and_then(|manifest| {
-        let kept = if manifest.status == Status::Finished { run::kept(path) } else { None };
+        // What cannot be read is computed anew.
+        let kept = if unfinished.is_none() { runs::summary(path).ok().flatten() } else { None };
         kept.and_then(|kept| kept.simulation).or_else(|| simulation_so_far(path, manifest))
     });
     let pairs = match read_pairs(path) {

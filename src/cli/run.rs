@@ -11,7 +11,7 @@ use crate::engine::command::Method;
 use crate::engine::{Cancel, EngineError, Event, ModelInfo, Outcome, Stats};
 use crate::metrics::{Figures, classification_report, summary};
 use crate::session::Session;
-use crate::session::folder::{Manifest, REPORT, Status};
+use crate::session::folder::{Manifest, Status};
 use crate::session::prepare::Prepared;
 use crate::session::run::{Recording, RunError, Summary, Task};
 use crate::session::simulation;
@@ -289,12 +289,6 @@ fn answer(
         (Failure::Failed(text), Some(hint)) => Failure::Failed(format!("{text}; {hint}")),
         (failure, _) => failure,
     })
-}
-
-/// What `report.json` of a finished run says; none where it cannot be read.
-pub(super) fn kept(folder: &Path) -> Option<Summary> {
-    let bytes = std::fs::read(folder.join(REPORT)).ok()?;
-    serde_json::from_slice(&bytes).inspect_err(|error| tracing::warn!(%error, "report.json")).ok()
 }
 
 fn go_on(folder: &Path, done: usize, total: usize, orders: usize) -> String {

@@ -114,9 +114,8 @@ fn column(data: &Dataset, place: usize, name: &str, mut counts: HashMap<&str, us
         _ => b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)),
     });
     // Beside codes that have words, one without is what is looked for.
-    let told = |(cell, rows): &(&str, usize)| {
-        is_missing(cell) || (with_words && !many) || (!many && (*rows > 1 || range.is_some()))
-    };
+    let told =
+        |(cell, rows): &(&str, usize)| is_missing(cell) || (!many && (with_words || range.is_some() || *rows > 1));
     let value =
         |(cell, rows): (&str, usize)| Value { code: cell.to_owned(), word: None, rows, missing: is_missing(cell) };
     values.extend(rest.into_iter().filter(told).take(VALUES).map(value));

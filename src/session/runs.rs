@@ -158,9 +158,14 @@ pub fn load(path: &Path) -> Result<LoadedRun, LoadError> {
         Err(PredictionsError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => none_yet(&manifest),
         Err(error) => return Err(error.into()),
     };
-    let report = path.join(REPORT);
-    let summary = read_json(&report).map_err(|reason| FolderError::Read { path: report, reason })?;
+    let summary = summary(path)?;
     Ok(LoadedRun { path: path.to_owned(), manifest, predictions, summary })
+}
+
+/// The figures of a run; none where it is not finished.
+pub fn summary(path: &Path) -> Result<Option<Summary>, FolderError> {
+    let report = path.join(REPORT);
+    read_json(&report).map_err(|reason| FolderError::Read { path: report, reason })
 }
 
 fn none_yet(manifest: &Manifest) -> Predictions {

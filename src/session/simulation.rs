@@ -111,8 +111,10 @@ pub struct AnswerCount {
 }
 
 /// A respondent as the figures need it.
-struct Respondent {
+struct Respondent<'p> {
     row: usize,
+    /// The label that was predicted, or the session's word for none.
+    predicted: &'p str,
     /// None where nobody's real answer is known.
     real: Option<usize>,
     /// By label; nothing but zeros where the answer is none.
@@ -132,7 +134,7 @@ pub fn compare<'p>(
     go_on: &(dyn Fn() -> bool + Sync),
 ) -> Option<Simulation> {
     let spec = prepared.session.simulate.as_ref()?;
-    let mut respondents: Vec<Respondent> =
+    let mut respondents: Vec<Respondent<'_>> =
         rows.clone().into_iter().map(|row| respondent(prepared, spec.answer, row)).collect();
     // Who gave no real answer cannot be compared; where nobody did, the simulated shares are told alone.
     if respondents.iter().any(|respondent| respondent.real.is_some()) {
@@ -141,10 +143,8 @@ pub fn compare<'p>(
     if respondents.is_empty() {
         return None;
     }
-    let predicted: HashMap<usize, &'p str> =
-        rows.clone().into_iter().map(|row| (row.row, row.predicted.as_str())).collect();
-    let survey = Survey { prepared, spec, predicted };
-    let all: Vec<&Respondent> = respondents.iter().collect();
+    let survey = Survey { prepared, spec };
+    let all: Vec<&Respondent<'_>> = respondents.iter().collect();
     let has_weights = prepared.session.data.weight.is_some();
     let columns = groups::by_columns(&survey, &respondents);
     let (missing, weights) = (survey.variants(), if has_weights { vec![false, true] } else { vec![false] });
@@ -152,8 +152,8 @@ pub fn compare<'p>(
         missing.iter().flat_map(|without| weights.iter().map(|weighted| (all.as_slice(), *without, *weighted)));
     let members = columns.iter().flat_map(|(_, groups)| groups).map(|(_, members)| members.as_slice());
     let of_groups = members.flat_map(|members| missing.iter().map(move |without| (members, *without, has_weights)));
-    let jobs: Vec<(&[&Respondent], bool, bool)> = of_all.chain(of_groups).collect();
-    let distance = |(members, without, weighted): &(&[&Respondent], bool, bool)| {
+    let jobs: Vec<(&[&Respondent<'_>], bool, bool)> = of_all.chain(of_groups).collect();
+    let distance = |(members, without, weighted): &(&[&Respondent<'_>], bool, bool)| {
         go_on().then(|| survey.distance(members, *without, *weighted))
     };
     let mut distances = on_all_cores(&jobs, &distance).into_iter().collect::<Option<Vec<Distance>>>()?.into_iter();
@@ -214,7 +214,6 @@ fn on_all_cores<J: Sync, T: Send>(jobs: &[J], work: &(dyn Fn(&J) -> T + Sync)) -
 struct Survey<'p> {
     prepared: &'p Prepared,
     spec: &'p SimulateSpec,
-    predicted: HashMap<usize, &'p str>,
 }
 
 impl Survey<'_> {
@@ -229,7 +228,7 @@ impl Survey<'_> {
     }
 
     /// Compares the answers of some respondents.
-    fn distance(&self, respondents: &[&Respondent], without_missing: bool, weighted: bool) -> Distance {
+    fn distance(&self, respondents: &[&Respondent<'_>], without_missing: bool, weighted: bool) -> Distance {
         let data = &self.prepared.data;
         let kept: Vec<usize> =
             (0..data.labels().len()).filter(|label| !(without_missing && data.is_missing(*label))).collect();
@@ -244,7 +243,7 @@ impl Survey<'_> {
                 kept.iter().map(|label| respondent.simulated.get(*label).copied().unwrap_or_default()).collect();
             sample.push(real, &shares, if weighted { respondent.weight } else { 1.0 });
             if let Some(word) = respondent.real.and_then(|real| data.labels().get(real)) {
-                pairs.push((word.as_str(), self.predicted.get(&respondent.row).copied().unwrap_or_default()));
+                pairs.push((word.as_str(), respondent.predicted));
             }
         }
         let SimulateSpec { resamples, seed, smoothing, .. } = *self.spec;
@@ -272,7 +271,7 @@ impl Individual {
 }
 
 /// A prediction as the figures need it.
-fn respondent(prepared: &Prepared, take: Take, prediction: &Prediction) -> Respondent {
+fn respondent<'p>(prepared: &Prepared, take: Take, prediction: &'p Prediction) -> Respondent<'p> {
     let data = &prepared.data;
     let labels = data.labels();
     let place = |word: &str| labels.iter().position(|label| label == word);
@@ -290,7 +289,8 @@ fn respondent(prepared: &Prepared, take: Take, prediction: &Prediction) -> Respo
         }
         one
     };
-    Respondent { row: prediction.row, real, simulated, weight: data.weight(prediction.row).unwrap_or(1.0) }
+    let weight = data.weight(prediction.row).unwrap_or(1.0);
+    Respondent { row: prediction.row, predicted: &prediction.predicted, real, simulated, weight }
 }
 
 /// The label that is drawn for a row by the labels' log-probabilities: that in whose part of the line from 0 to 1 the first

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::update::Scores;
+
 /// How the learning rate falls after the warm-up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -70,6 +72,18 @@ impl Best {
             Self::Precision => "precision",
             Self::Recall => "recall",
             Self::Loss => "loss",
+        }
+    }
+
+    /// Its value in an evaluation.
+    pub fn of(self, scores: &Scores) -> f64 {
+        match self {
+            Self::F1 => scores.f1,
+            Self::MacroF1 => scores.macro_f1,
+            Self::Accuracy => scores.accuracy,
+            Self::Precision => scores.precision,
+            Self::Recall => scores.recall,
+            Self::Loss => scores.loss,
         }
     }
 }

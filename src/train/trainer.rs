@@ -431,14 +431,7 @@ impl<'a, L: Layers> Trainer<'a, L> {
         let mut evaluation = self.evaluate(false)?;
         let scores = &evaluation.scores;
         let metric = self.task.settings.best;
-        let value = match metric {
-            Best::F1 => scores.f1,
-            Best::MacroF1 => scores.macro_f1,
-            Best::Accuracy => scores.accuracy,
-            Best::Precision => scores.precision,
-            Best::Recall => scores.recall,
-            Best::Loss => scores.loss,
-        };
+        let value = metric.of(scores);
         let better = self.state.best.is_none_or(|best| if metric == Best::Loss { value < best } else { value > best });
         evaluation.best = better;
         let warnings = guard::warnings(&self.state.history, &evaluation, self.task.labels, self.task.validation);

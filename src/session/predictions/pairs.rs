@@ -39,8 +39,6 @@ pub enum PairsError {
 /// One entry a row in each list. Rows without a gold label cannot be judged: they are left out and counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LabelPairs {
-    /// What names the rows (column `row`), where the file has it.
-    pub rows: Option<Vec<String>>,
     /// Gold labels.
     pub gold: Vec<String>,
     /// Predicted labels; an empty one is a label of its own, and wrong.
@@ -65,13 +63,10 @@ impl LabelPairs {
         self.gold.is_empty()
     }
 
-    fn add(&mut self, row: Option<String>, gold: &str, predicted: &str) {
+    fn add(&mut self, gold: &str, predicted: &str) {
         if gold.is_empty() {
             self.unlabelled += 1;
             return;
-        }
-        if let (Some(rows), Some(row)) = (&mut self.rows, row) {
-            rows.push(row);
         }
         self.gold.push(gold.to_owned());
         self.predicted.push(predicted.to_owned());
@@ -97,20 +92,17 @@ pub fn read_pairs(path: &Path) -> Result<LabelPairs, PairsError> {
     }
     let table = Table::read(path)?;
     let (gold, predicted) = (table.column("gold")?, table.column("predicted")?);
-    let row = table.columns().iter().position(|name| name == "row");
-    let mut pairs = LabelPairs { rows: row.map(|_| Vec::new()), ..LabelPairs::default() };
+    let mut pairs = LabelPairs::default();
     for index in 0..table.len() {
-        let name = row.map(|column| table.cell(index, column).to_owned());
-        pairs.add(name, table.cell(index, gold), table.cell(index, predicted));
+        pairs.add(table.cell(index, gold), table.cell(index, predicted));
     }
     pairs.checked(path)
 }
 
 fn read_run(path: &Path) -> Result<LabelPairs, PairsError> {
-    let mut pairs = LabelPairs { rows: Some(Vec::new()), ..LabelPairs::default() };
+    let mut pairs = LabelPairs::default();
     for prediction in super::read(path)?.rows {
-        let gold = prediction.gold.unwrap_or_default();
-        pairs.add(Some(prediction.row.to_string()), &gold, &prediction.predicted);
+        pairs.add(prediction.gold.as_deref().unwrap_or_default(), &prediction.predicted);
     }
     pairs.checked(path)
 }
@@ -130,7 +122,6 @@ mod tests {
     fn csv_from_elsewhere() {
         let pairs = of("\u{feff}id;predicted;gold\r\n1;\"a\r\nb\";a\r\n2;;a\r\n3;a;\r\n").unwrap();
         let expected = LabelPairs {
-            rows: None,
             gold: vec!["a".into(), "a".into()],
             predicted: vec!["a\r\nb".into(), String::new()],
             unlabelled: 1,
@@ -138,7 +129,7 @@ mod tests {
         assert_eq!(pairs, expected);
         assert_eq!((pairs.len(), pairs.confusion().correct()), (2, 0));
         let named = of("row\tgold\tpredicted\n7\ta\ta\nx\t\tb\n9\tb\ta\n").unwrap();
-        assert_eq!(named.rows.unwrap(), ["7", "9"]);
+        assert_eq!((named.len(), named.unlabelled), (2, 1));
     }
 
     #[test]
@@ -162,7 +153,6 @@ mod tests {
         let text = "row,split,gold,predicted,answer,margin\n4,test,a,b,,\n7,test,,b,,\n9,test,a,a,,\n11,te";
         std::fs::write(path, text).unwrap();
         let pairs = read_pairs(folder.path()).unwrap();
-        assert_eq!(pairs.rows.as_deref().unwrap(), ["4", "9"]);
         assert_eq!((pairs.predicted.as_slice(), pairs.unlabelled), (["b".to_owned(), "a".to_owned()].as_slice(), 1));
     }
 }

@@ -134,10 +134,10 @@ impl<'p> Member<'p> {
 }
 
 /// The groups of a column, each with its respondents.
-type Members<'r> = Vec<(String, Vec<&'r Respondent>)>;
+type Members<'r> = Vec<(String, Vec<&'r Respondent<'r>>)>;
 
 /// The groups of every column that the session names, those that nobody is in left out.
-pub(super) fn by_columns<'r>(survey: &Survey<'_>, respondents: &'r [Respondent]) -> Vec<(String, Members<'r>)> {
+pub(super) fn by_columns<'r>(survey: &Survey<'_>, respondents: &'r [Respondent<'r>]) -> Vec<(String, Members<'r>)> {
     let mut columns = Vec::new();
     for name in &survey.spec.by {
         let data = &survey.prepared.data;

@@ -30,16 +30,8 @@ pub(super) fn titles(app: &App) -> Titles {
 
 /// The figure by which the best weights are told, with its name.
 fn metric(shown: &Watched, scores: &Scores) -> String {
-    use crate::train::settings::Best;
-    let value = match shown.settings.best {
-        Best::F1 => scores.f1,
-        Best::MacroF1 => scores.macro_f1,
-        Best::Accuracy => scores.accuracy,
-        Best::Precision => scores.precision,
-        Best::Recall => scores.recall,
-        Best::Loss => scores.loss,
-    };
-    format!("{} {}, epoch {}", shown.settings.best.name(), three(value), epoch(scores))
+    let best = shown.settings.best;
+    format!("{} {}, epoch {}", best.name(), three(best.of(scores)), epoch(scores))
 }
 
 /// An epoch's number: whole where it is at its end.

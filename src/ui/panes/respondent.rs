@@ -16,6 +16,8 @@ use crate::app::view::Pane;
 const WIDEST: usize = 14;
 /// Columns of an answer with its figures, beside the bar.
 const FIGURES: u16 = 18;
+/// Lines that are left to the prompt.
+const PROMPT: u16 = 4;
 /// Labels shown at most.
 const MOST: usize = 12;
 
@@ -156,7 +158,8 @@ fn answer(canvas: &mut Canvas<'_>, at: Rect) -> u16 {
         canvas.line(at.x + 1, y, at.width.saturating_sub(1), &[(error, theme.bad)]);
         return y + 2 - at.y;
     }
-    let room = usize::from(at.height.saturating_sub(2)).min(MOST);
+    // Some lines are the prompt's.
+    let room = usize::from(at.height.saturating_sub(2 + PROMPT)).clamp(3, MOST);
     let lines = lines(app, room);
     if lines.is_empty() {
         let hint = if app.model().is_some() { "answering …" } else { "the answer comes once the model is there" };

@@ -50,8 +50,9 @@ pub(super) fn titles(app: &App) -> Titles {
         keys.iter().filter_map(|(action, what)| Some(format!("{} {what}", key(*action)?))).collect();
     let dot = if app.look.ascii { "|" } else { "·" };
     let variation = format!("TV {}", share(distance.comparison.total_variation.value));
-    let run = app.run.as_ref().map(|run| format!("{} {dot} ", name_of(app, run)));
-    Titles { left: about(app, distance), right: run.unwrap_or_default() + &variation, bottom: bottom.join("  ") }
+    // The figure comes first: a long name is cut at its end.
+    let run = app.run.as_ref().map(|run| format!(" {dot} {}", name_of(app, run)));
+    Titles { left: about(app, distance), right: variation + &run.unwrap_or_default(), bottom: bottom.join("  ") }
 }
 
 /// A share with half of its interval, where there is room for that.
