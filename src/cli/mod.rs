@@ -19,12 +19,15 @@ mod output;
 mod picture;
 mod progress;
 mod prompt;
+mod queue;
 mod report;
 mod run;
 mod score;
+mod search;
 mod signals;
 mod split;
 mod start;
+mod sweep;
 mod train;
 mod workbench;
 
@@ -121,6 +124,10 @@ enum Command {
     Compare(compare::Arguments),
     /// Say what is in a session's data
     Data(data::Arguments),
+    /// See how far figures move between prompts that ought to mean the same
+    Sweep(sweep::Arguments),
+    /// Look for a better prompt, within a budget
+    Search(search::Arguments),
     /// Write a run as one file for others
     Export(export::Arguments),
     /// What models are here; fetch one; look into one
@@ -147,6 +154,8 @@ impl Command {
             Self::Report(_) => "report",
             Self::Compare(_) => "compare",
             Self::Data(_) => "data",
+            Self::Sweep(_) => "sweep",
+            Self::Search(_) => "search",
             Self::Export(_) => "export",
             Self::Models(_) => "models",
             Self::Bench(_) => "bench",
@@ -235,6 +244,8 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
             | Command::Train(_)
             | Command::Prompt(_)
             | Command::Split(_)
+            | Command::Sweep(_)
+            | Command::Search(_)
             | Command::Data(_)
             | Command::Bench(_)
             | Command::Picture(_)
@@ -253,6 +264,8 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Command::Report(arguments) => report::run(arguments, global),
         Command::Compare(arguments) => compare::run(arguments, global),
         Command::Data(arguments) => data::run(arguments, global),
+        Command::Sweep(arguments) => sweep::run(arguments, global),
+        Command::Search(arguments) => search::run(arguments, global),
         Command::Export(arguments) => export::run(arguments, global),
         Command::Models(arguments) => models::run(arguments, global),
         Command::Bench(arguments) => bench::run(arguments, global),

@@ -128,7 +128,7 @@ impl Drop for Bar {
 }
 
 /// A time as `1:05`, a long one as `2:01:05`.
-fn clock(seconds: f64) -> String {
+pub(super) fn clock(seconds: f64) -> String {
     let seconds = seconds.round() as u64;
     match seconds / 3600 {
         0 => format!("{}:{:02}", seconds / 60, seconds % 60),

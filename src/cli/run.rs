@@ -49,7 +49,7 @@ pub(super) struct Arguments {
 
 /// Names of splits on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum SplitName {
+pub(super) enum SplitName {
     Train,
     Validation,
     Test,
@@ -166,7 +166,8 @@ pub(super) fn read(session: Session, stop: &Cancel, global: &Global) -> Result<P
 }
 
 /// What is told of a run once it is sure to begin: notes, and warnings.
-struct Introduction {
+#[derive(Default)]
+pub(super) struct Introduction {
     notes: Vec<String>,
     warnings: Vec<String>,
 }
@@ -210,7 +211,7 @@ fn introduction(prepared: &Prepared, task: &Task, split: Split, model: &ModelInf
 }
 
 /// Lets the engine answer all rows that are left.
-fn answer(
+pub(super) fn answer(
     mut recording: Recording,
     models: &Models,
     told: &Introduction,

@@ -19,6 +19,7 @@ use crate::engine::Stats;
 use crate::train::Started;
 
 use super::home::write_whole;
+use super::ledger::Tried;
 use super::spec::Session;
 
 /// The file that says what was run.
@@ -128,6 +129,9 @@ pub struct Manifest {
     /// What else there is to say of a training; how it is trained stands in the session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub training: Option<TrainingRecord>,
+    /// How much was tried of the session by the time it began, itself included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried: Option<Tried>,
 }
 
 /// What is said of a training: rows, how it began, and what came of it so far.

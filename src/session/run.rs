@@ -14,11 +14,12 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::source;
+use crate::data::{Split, source};
 use crate::engine::{Answer, Cancel, Engine, EngineError, Event, Outcome, Stats, Work};
 use crate::metrics::{Confusion, Report};
 
 use super::folder::{self, FolderError, Leg, Manifest, PREDICTIONS, REPORT, RunFolder, Status};
+use super::ledger;
 use super::predictions::{self, Prediction, PredictionsError, Writer};
 use super::prepare::{PrepareError, Prepared};
 use super::simulation::{self, Simulation};
@@ -117,6 +118,7 @@ impl Recording {
         task.manifest.started = kept.started;
         task.manifest.name = task.manifest.name.or(kept.name);
         task.manifest.legs = kept.legs;
+        task.manifest.tried = kept.tried;
         task.manifest.write(folder)?;
         Ok(Self::begin(task, folder.to_owned(), None, writers))
     }
@@ -178,6 +180,11 @@ impl Recording {
     /// Keeps answers and returns the predictions they made, those in other orders of the labels left out. Answers that are
     /// there already are left out too.
     pub fn record(&mut self, answers: &[Answer]) -> Result<Vec<Prediction>, RunError> {
+        // A run without an answer leaves nothing behind, and tries nothing.
+        if self.new.is_some() && self.task.manifest.tried.is_none() && !answers.is_empty() {
+            let test = self.task.manifest.split == Split::Test;
+            self.task.manifest.tried = ledger::counted(&self.folder, &self.task.manifest, test);
+        }
         let mut batches: Vec<Vec<Prediction>> = vec![Vec::new(); self.writers.len()];
         for answer in answers {
             match self.done.get_mut(answer.index) {

@@ -14,7 +14,9 @@ use crate::prompt::{AnswerRule, AnswerSpec, DemosAs, PromptSpec};
 use crate::train::TrainSpec;
 
 use super::parse::{self, Override, nearest};
+use super::search::SearchSpec;
 use super::simulation::{SimulateSpec, Take};
+use super::sweep::SweepSpec;
 
 /// The version of the session file's form that this program reads.
 pub const VERSION: u32 = 1;
@@ -62,6 +64,12 @@ pub struct Session {
     /// How simulated respondents are held against real ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simulate: Option<SimulateSpec>,
+    /// What a robustness sweep varies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<SweepSpec>,
+    /// How a better prompt is looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchSpec>,
 }
 
 impl Session {
@@ -104,6 +112,12 @@ impl Session {
             let message = "takes the labels' probabilities, for which decode.method must be \"score\"; text that is generated is \
                            sampled with decode.temperature";
             ensure(by_likelihood, "simulate.answer", message)?;
+        }
+        if let Some(sweep) = &self.sweep {
+            sweep.check(&self.prompt).map_err(|(key, message)| (format!("sweep.{key}"), message))?;
+        }
+        if let Some(search) = &self.search {
+            search.check().map_err(|(key, message)| (format!("search.{key}"), message))?;
         }
         let words: Vec<&str> = self.data.labels.values().map(String::as_str).collect();
         if let Some(label) =

@@ -24,6 +24,7 @@ use crate::train::{Control, Figures, Started, Update};
 use super::folder::{
     self, BestRecord, FolderError, Leg, Manifest, ModelRecord, PREDICTIONS, REPORT, RunFolder, Status, TrainingRecord,
 };
+use super::ledger;
 use super::predictions::{Prediction, PredictionsError, Writer, writer};
 use super::prepare::PrepareError;
 use super::run::{self, Summary};
@@ -272,6 +273,7 @@ impl Training {
         plan.manifest.started = kept.started;
         plan.manifest.name = kept.name;
         plan.manifest.legs = kept.legs;
+        plan.manifest.tried = kept.tried;
         plan.manifest.training = Some(TrainingRecord { stopped: None, ..record });
         plan.manifest.write(folder)?;
         Self::begin(plan, folder.to_owned(), predictions, &figures, begun_with)
@@ -338,6 +340,11 @@ impl Training {
     /// As writing; `Folder` where it goes on with another model or on another device than it was begun with; `Rows` for an
     /// evaluation of other rows than were asked for.
     pub fn record(&mut self, update: &Update) -> Result<(), TrainingError> {
+        let tests = matches!(update, Update::Evaluated(evaluation) if evaluation.test);
+        let begins = self.new.is_some() && self.plan.manifest.tried.is_none() && matches!(update, Update::Step(_));
+        if tests || begins {
+            self.plan.manifest.tried = ledger::counted(&self.folder, &self.plan.manifest, tests);
+        }
         match update {
             Update::Started(started) => self.begun(started),
             Update::Step(step) => self.metrics.append(&Figures::Train(*step)),

@@ -73,13 +73,20 @@ fn short(value: &str) -> String {
     if start.len() < value.len() { format!("{start}…") } else { start }
 }
 
-/// The session without what may change between two legs: its title, and where data and model lie, which are known by
+/// The session without what may change between two legs: its title, what is to be run
+/// besides, and where data and model lie, which are known by
 /// their hashes. The device is compared as it turned out.
 fn session_value(session: &Session) -> Value {
     let mut value = json(session);
-    for (section, key) in
-        [("", "title"), ("/data", "path"), ("/model", "source"), ("/model", "device"), ("/model", "dtype")]
-    {
+    for (section, key) in [
+        ("", "title"),
+        ("", "sweep"),
+        ("", "search"),
+        ("/data", "path"),
+        ("/model", "source"),
+        ("/model", "device"),
+        ("/model", "dtype"),
+    ] {
         if let Some(section) = value.pointer_mut(section).and_then(Value::as_object_mut) {
             section.remove(key);
         }

@@ -245,6 +245,7 @@ fn manifest(
         legs: Vec::new(),
         stats: None,
         training: None,
+        tried: None,
     }
 }
 

@@ -40,6 +40,7 @@ fn manifest(started: &str) -> Manifest {
         legs: vec![Leg { started: started.into(), seconds: 1.5, rows: 2 }],
         stats: None,
         training: None,
+        tried: None,
     }
 }
 

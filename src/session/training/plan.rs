@@ -234,6 +234,7 @@ fn manifest(prepared: &Prepared, file: &str, settings: &TrainSpec, examples: &[E
             dtype: String::new(),
             threads: 0,
         },
+        tried: None,
         legs: Vec::new(),
         stats: None,
         training: Some(TrainingRecord {

@@ -1,0 +1,115 @@
+//! Many runs of one session one after another: which comes next depends on what came of those before.
+//!
+//! A [`Queue`] is asked for its next run and told the answers; it neither runs anything nor waits. A run of a queue is a run
+//! like any other, in a folder of its own. A queue that is begun again finds the runs that are there already ([`kept`]),
+//! takes their answers and goes on with one that was broken off, so that nothing need be remembered besides.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::data::Split;
+use crate::metrics::Report;
+
+use super::folder::{Manifest, Status};
+use super::predictions::Prediction;
+use super::run;
+use super::runs;
+use super::spec::Session;
+
+/// The next run.
+#[derive(Clone, Debug)]
+pub struct Proposal {
+    /// What the run is called.
+    pub name: String,
+    /// What it is run for.
+    pub purpose: String,
+    /// The session.
+    pub session: Session,
+    /// The split.
+    pub split: Split,
+    /// Only the first so many rows of it.
+    pub limit: Option<usize>,
+}
+
+/// What came of a run.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// Its folder.
+    pub run: PathBuf,
+    /// Its rows, in the order of the split.
+    pub rows: Vec<Prediction>,
+}
+
+/// Accuracy and macro-F1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Scores {
+    /// Rows with a gold label.
+    pub rows: u64,
+    /// Share answered right.
+    pub accuracy: f64,
+    /// Mean F1 over the labels.
+    pub macro_f1: f64,
+}
+
+impl Scores {
+    /// Of some rows; none where none of them has a gold label.
+    pub fn of(rows: &[Prediction]) -> Option<Self> {
+        run::report(rows).map(|report| Self::from(&report))
+    }
+}
+
+impl From<&Report> for Scores {
+    fn from(report: &Report) -> Self {
+        Self { rows: report.rows(), accuracy: report.accuracy, macro_f1: report.macro_f1 }
+    }
+}
+
+/// A line of the table that is shown while a queue goes on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// What is varied.
+    pub kind: String,
+    /// What it is called.
+    pub name: String,
+    /// The figures, once they are there.
+    pub scores: Option<Scores>,
+    /// What there is to say of it: "kept", "best so far".
+    pub note: String,
+    /// The run's folder.
+    pub run: Option<PathBuf>,
+}
+
+/// Runs one after another.
+pub trait Queue: Send {
+    /// The next run; none at the end.
+    fn next(&mut self) -> Option<Proposal>;
+    /// Takes the answers of the run that came last.
+    fn take(&mut self, answered: Answered);
+    /// The table so far.
+    fn lines(&self) -> Vec<Line>;
+    /// Runs done, and runs in all as far as that is known.
+    fn progress(&self) -> (usize, usize);
+    /// What there is to say when it is over, or so far.
+    fn text(&self) -> String;
+}
+
+/// The run that does what `now` describes, among those that are kept in a folder: finished if there is one, else one that
+/// can go on. Somebody else's that is being written just now is left alone.
+pub fn kept(folder: &Path, now: &Manifest) -> Option<(PathBuf, Status)> {
+    let same = runs::list(&[folder.to_owned()]).into_iter().filter_map(|entry| {
+        let facts =
+            entry.facts.ok().filter(|facts| !facts.live && facts.template_sha256 == now.prompt.template_sha256)?;
+        let manifest = Manifest::read(&entry.path).ok()?;
+        manifest.allows(now, &entry.path).ok()?;
+        Some((entry.path, facts.status))
+    });
+    let mut unfinished = None;
+    for (path, status) in same {
+        if status == Status::Finished {
+            return Some((path, status));
+        }
+        unfinished.get_or_insert((path, status));
+    }
+    unfinished
+}
