@@ -8,6 +8,7 @@ use crate::engine::EngineError;
 use crate::model::locate::LocateError;
 use crate::model::weights::LoadError;
 use crate::prompt::PromptError;
+use crate::session::calibrate::CalibrateError;
 use crate::session::export::ExportError;
 use crate::session::folder::FolderError;
 use crate::session::predictions::PredictionsError;
@@ -125,6 +126,16 @@ impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
         match error {
             LoadError::Cancelled => Self::Cancelled(None),
+            error => Self::Bad(error.to_string()),
+        }
+    }
+}
+
+impl From<CalibrateError> for Failure {
+    fn from(error: CalibrateError) -> Self {
+        match error {
+            CalibrateError::Prepare(error) => error.into(),
+            CalibrateError::Cancelled => Self::Cancelled(None),
             error => Self::Bad(error.to_string()),
         }
     }

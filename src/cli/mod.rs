@@ -6,6 +6,7 @@
 #![allow(clippy::print_stderr)]
 
 mod bench;
+mod calibrate;
 mod compare;
 mod completions;
 mod data;
@@ -122,6 +123,8 @@ enum Command {
     Report(report::Arguments),
     /// Compare runs, or any CSVs with columns row, gold and predicted
     Compare(compare::Arguments),
+    /// Work a run's answers out anew, without the model's leaning
+    Calibrate(calibrate::Arguments),
     /// Say what is in a session's data
     Data(data::Arguments),
     /// See how far figures move between prompts that ought to mean the same
@@ -153,6 +156,7 @@ impl Command {
             Self::Next(_) => "next",
             Self::Report(_) => "report",
             Self::Compare(_) => "compare",
+            Self::Calibrate(_) => "calibrate",
             Self::Data(_) => "data",
             Self::Sweep(_) => "sweep",
             Self::Search(_) => "search",
@@ -263,6 +267,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Command::Next(arguments) => next::run(arguments, global),
         Command::Report(arguments) => report::run(arguments, global),
         Command::Compare(arguments) => compare::run(arguments, global),
+        Command::Calibrate(arguments) => calibrate::run(arguments, global),
         Command::Data(arguments) => data::run(arguments, global),
         Command::Sweep(arguments) => sweep::run(arguments, global),
         Command::Search(arguments) => search::run(arguments, global),

@@ -1,11 +1,12 @@
 //! From gold labels and predicted labels to figures.
 //!
 //! [`confusion`] counts, [`report`] computes what scikit-learn computes of those counts and a few figures more, [`text`]
-//! prints them, [`distribution`] compares the shares of answers, [`compare`] tells two classifications of the same rows
+//! prints them, [`calibration`] moves the probabilities of labels, [`distribution`] compares the shares of answers, [`compare`] tells two classifications of the same rows
 //! apart and [`agreement`] says how far raters agree. Labels are texts and nothing else; what a label means, where rows
 //! came from and how long they took is left to others. Nothing here knows of engines, sessions or terminals.
 
 pub mod agreement;
+pub mod calibration;
 pub mod compare;
 pub mod confusion;
 pub mod distribution;

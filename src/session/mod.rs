@@ -8,6 +8,7 @@
 //! [`recovery`] keeps those that are not saved yet. [`timeline`] has every version of the prompt, [`overlay`] what the user
 //! says of rows, [`runs`] all runs there are.
 
+pub mod calibrate;
 pub mod describe;
 pub mod edit;
 pub mod export;

@@ -13,6 +13,7 @@ use crate::model::ModelSpec;
 use crate::prompt::{AnswerRule, AnswerSpec, DemosAs, PromptSpec};
 use crate::train::TrainSpec;
 
+use super::calibrate::CalibrateSpec;
 use super::parse::{self, Override, nearest};
 use super::search::SearchSpec;
 use super::simulation::{SimulateSpec, Take};
@@ -64,6 +65,9 @@ pub struct Session {
     /// How simulated respondents are held against real ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simulate: Option<SimulateSpec>,
+    /// What calibration goes by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibrate: Option<CalibrateSpec>,
     /// What a robustness sweep varies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<SweepSpec>,
@@ -112,6 +116,9 @@ impl Session {
             let message = "takes the labels' probabilities, for which decode.method must be \"score\"; text that is generated is \
                            sampled with decode.temperature";
             ensure(by_likelihood, "simulate.answer", message)?;
+        }
+        if let Some(calibrate) = &self.calibrate {
+            calibrate.check().map_err(|(key, message)| (format!("calibrate.{key}"), message))?;
         }
         if let Some(sweep) = &self.sweep {
             sweep.check(&self.prompt).map_err(|(key, message)| (format!("sweep.{key}"), message))?;

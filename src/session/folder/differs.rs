@@ -80,6 +80,7 @@ fn session_value(session: &Session) -> Value {
     let mut value = json(session);
     for (section, key) in [
         ("", "title"),
+        ("", "calibrate"),
         ("", "sweep"),
         ("", "search"),
         ("/data", "path"),
