@@ -114,6 +114,7 @@ impl App {
                 };
                 let items = [
                     ("Markdown: a report to read", Format::Md),
+                    ("HTML: the same as a page, with drawings and wrong answers", Format::Html),
                     ("CSV: the predictions", Format::Csv),
                     ("JSON: everything", Format::Json),
                 ];
