@@ -115,7 +115,7 @@ impl Cases {
                 split: row.split.name(),
                 gold: gold.to_owned(),
                 predicted: row.predicted.clone(),
-                answer: (!row.answer.is_empty()).then(|| Text::of(&row.answer)),
+                answer: (!row.answer.is_empty()).then(|| Text::of(row.answer.trim())),
                 text: text(row.row),
                 probabilities: all,
                 others,

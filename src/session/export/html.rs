@@ -68,7 +68,8 @@ pub(super) fn write(
 /// Writes a value: what is a text of ours or of the data has its control characters escaped first.
 fn escaped(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
     match value.as_str().filter(|_| !value.is_safe()) {
-        Some(text) => escape_formatter(out, state, &Value::from(printable_lines(text).as_ref())),
+        // Browsers make one line break of two characters anyway.
+        Some(text) => escape_formatter(out, state, &Value::from(printable_lines(text).replace("\r\n", "\n"))),
         None => escape_formatter(out, state, value),
     }
 }
