@@ -150,7 +150,8 @@ fn data(manifest: &Value) -> Result<Dataset, String> {
         Manifest::deserialize(manifest).map_err(|_| "the manifest does not tell where they are".to_owned())?;
     // That of a download is where it was kept.
     let path = Path::new(&manifest.data.path);
-    let data = Dataset::load(&manifest.session.data, path).map_err(|error| error.to_string())?;
+    let data = Dataset::load(&manifest.session.data, path)
+        .map_err(|error| format!("the data cannot be read as the run read it: {error}"))?;
     if data.sha256() != manifest.data.sha256 {
         return Err(format!("{} has changed since the run", path.display()));
     }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::metrics::Report;
 use crate::session::simulation::Simulation;
+use crate::session::training::{Epoch, epochs};
 use crate::train::Figures;
 
 use super::document::{interval, share};
@@ -23,11 +24,13 @@ const BOTTOM: f64 = 40.0;
 /// The most points of a curve: more than that are drawn as means of neighbours.
 const MOST_POINTS: usize = 300;
 
-/// Curves that belong together.
+/// Curves that belong together, a section of the page.
 #[derive(Serialize)]
 pub(super) struct Curves {
     pub heading: &'static str,
     pub charts: Vec<Chart>,
+    /// Of a training, its evaluations, which become a table.
+    pub epochs: Vec<Epoch>,
 }
 
 /// Curves over one pair of axes.
@@ -158,7 +161,7 @@ pub(super) fn training(figures: &[Figures]) -> Option<Curves> {
     .into_iter()
     .flatten()
     .collect();
-    (!charts.is_empty()).then_some(Curves { heading: "Training", charts })
+    (!charts.is_empty()).then_some(Curves { heading: "Training", charts, epochs: epochs(figures) })
 }
 
 /// Curves over one pair of axes, x from 0 on; `range` is that of y, from 0 to the greatest where none is given. None where

@@ -30,7 +30,6 @@ struct Page<'a> {
     strip: Option<Strip>,
     shares: Option<Shares>,
     curves: Vec<Curves>,
-    epochs: Vec<training::Epoch>,
 }
 
 /// The page of the run in `folder`.
@@ -51,7 +50,6 @@ pub(super) fn write(
         strip: charts::strip(&document.report),
         shares: document.survey.as_ref().and_then(charts::shares),
         curves: charts::training(&figures).into_iter().collect(),
-        epochs: training::epochs(&figures),
     };
     let mut env = Environment::new();
     env.set_undefined_behavior(UndefinedBehavior::Strict);
