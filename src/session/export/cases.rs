@@ -150,6 +150,10 @@ fn data(manifest: &Value) -> Result<Dataset, String> {
         Manifest::deserialize(manifest).map_err(|_| "the manifest does not tell where they are".to_owned())?;
     // That of a download is where it was kept.
     let path = Path::new(&manifest.data.path);
+    // Whoever made the run may have named a pipe, or a device that never ends.
+    if !path.is_file() {
+        return Err(format!("there is no file {}", path.display()));
+    }
     let data = Dataset::load(&manifest.session.data, path)
         .map_err(|error| format!("the data cannot be read as the run read it: {error}"))?;
     if data.sha256() != manifest.data.sha256 {

@@ -176,7 +176,7 @@ fn wrong_answers_come_with_their_texts_the_most_confident_first() {
     assert!(text.contains("has changed since the run.") && !text.contains("another line"), "{text}");
     fs::remove_file(&manifest.data.path).unwrap();
     let text = text_of(&exported(&run, Format::Html));
-    assert!(text.contains("Texts are not shown: ") && text.contains("row 120 "), "{text}");
+    assert!(text.contains("Texts are not shown: there is no file ") && text.contains("row 120 "), "{text}");
 }
 
 #[test]
