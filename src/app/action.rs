@@ -250,7 +250,7 @@ actions! {
     /// Deletes a run.
     Delete: "delete", "Delete this run, after a question";
     /// Writes a run as one file.
-    Export: "export", "Write this run as a CSV, JSON or Markdown file";
+    Export: "export", "Write this run as CSV, JSON, Markdown or HTML";
     /// Goes on with a run that was stopped.
     Resume: "resume", "Go on with this run";
     /// Looks for runs again.

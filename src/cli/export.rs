@@ -13,12 +13,15 @@ use super::{Format, Global, output};
 /// `shotglass export`
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-Writes CSV (the predictions), JSON (manifest, report and predictions) or Markdown (a report to read) to stdout. Control
-characters in texts are shown escaped; the run's own predictions.csv has them as they are.
+Writes CSV (the predictions), JSON (manifest, report and predictions), Markdown (a report to read) or HTML (the same as one
+page with drawings, for an appendix) to stdout. The page fetches nothing and runs no script. It shows the rows that were
+answered wrongly with their texts, where the data is still what it was: mind whom you give it to. Control characters in texts
+are shown escaped; the run's own predictions.csv has them as they are.
 
 Examples:
   shotglass export RUN > predictions.csv
-  shotglass export RUN --format md > report.md")]
+  shotglass export RUN --format md > report.md
+  shotglass export RUN --format html > report.html")]
 pub(super) struct Arguments {
     /// Folder of a run
     run: PathBuf,
@@ -26,9 +29,10 @@ pub(super) struct Arguments {
 
 /// Writes the export to stdout.
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure> {
-    let form = match global.format("export", &[Format::Csv, Format::Json, Format::Md])? {
+    let form = match global.format("export", &[Format::Csv, Format::Json, Format::Md, Format::Html])? {
         Format::Json => Form::Json,
         Format::Md => Form::Md,
+        Format::Html => Form::Html,
         _ => Form::Csv,
     };
     Manifest::read(&arguments.run)?;

@@ -92,6 +92,8 @@ enum Format {
     Csv,
     /// Markdown (export alone)
     Md,
+    /// One page of HTML (export alone)
+    Html,
 }
 
 /// When messages are coloured.

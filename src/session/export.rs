@@ -1,10 +1,14 @@
-//! A run as one file for others: the predictions as CSV, everything as JSON, a report to read as Markdown.
+//! A run as one file for others: the predictions as CSV, everything as JSON, a report to read as Markdown or as an HTML page.
 //!
 //! A run folder is read as it lies on disk, and may belong to a run that is not finished: what is there is exported.
 //! `manifest.json` is read as plain JSON, so that runs of other versions of the program can be exported too.
 
+mod cases;
+mod charts;
 mod document;
+mod html;
 mod markdown;
+mod words;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -12,6 +16,8 @@ use std::str::FromStr;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
+
+use document::Document;
 
 use super::predictions::{self, Prediction, Predictions, PredictionsError};
 
@@ -25,11 +31,14 @@ pub enum Format {
     Json,
     /// A report to read: set-up, prompt, figures, confusion matrix, methods. Text from the data is escaped.
     Md,
+    /// The same as one page that fetches nothing, with drawings and with the rows that were answered wrongly. Their texts are
+    /// in it where the data is still what it was.
+    Html,
 }
 
 impl Format {
     /// The formats' names.
-    pub const NAMES: [&str; 3] = ["csv", "json", "md"];
+    pub const NAMES: [&str; 4] = ["csv", "json", "md", "html"];
 }
 
 impl FromStr for Format {
@@ -40,6 +49,7 @@ impl FromStr for Format {
             "csv" => Ok(Self::Csv),
             "json" => Ok(Self::Json),
             "md" => Ok(Self::Md),
+            "html" => Ok(Self::Html),
             _ => Err(format!("unknown format `{}`: {}", crate::text::printable(name), Self::NAMES.join(", "))),
         }
     }
@@ -67,6 +77,9 @@ pub enum ExportError {
     /// The predictions cannot be read.
     #[error(transparent)]
     Predictions(#[from] PredictionsError),
+    /// The page cannot be made.
+    #[error("cannot make the page: {0}")]
+    Page(#[from] minijinja::Error),
     /// The export cannot be written.
     #[error("cannot write the export: {0}")]
     Write(#[source] io::Error),
@@ -91,10 +104,15 @@ pub fn export(run: &Path, format: Format, out: &mut dyn Write) -> Result<(), Exp
                 .map_err(io::Error::from)
                 .and_then(|text| writeln!(out, "{text}"))
         }
-        Format::Md => {
+        Format::Md | Format::Html => {
             let name = run.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
             let (manifest, report) = (json("manifest.json")?, json("report.json")?);
-            out.write_all(document::document(&name, &manifest, &report, &predictions).as_bytes())
+            let document = Document::of(&name, &manifest, &report, &predictions);
+            let text = match format {
+                Format::Html => html::write(run, &manifest, &document, &predictions)?,
+                _ => markdown::write(&document),
+            };
+            out.write_all(text.as_bytes())
         }
     };
     written.and_then(|()| out.flush()).map_err(ExportError::Write)

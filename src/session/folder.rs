@@ -225,6 +225,9 @@ pub struct ModelRecord {
     pub dtype: String,
     /// Threads on the CPU.
     pub threads: usize,
+    /// Whether it is a fine-tuned classifier, which read each row's text alone; not said of a training, which tells by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub classifier: bool,
 }
 
 /// One stretch of work on a run.

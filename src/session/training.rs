@@ -382,6 +382,7 @@ impl Training {
             device: started.device.clone(),
             dtype: started.dtype.clone(),
             threads: started.threads,
+            classifier: false,
         };
         if let Some(begun_with) = &self.begun_with {
             begun_with.allows(&model, &self.folder)?;

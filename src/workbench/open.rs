@@ -112,6 +112,7 @@ pub fn export_run(path: &Path, format: Format) -> Result<String, String> {
         Format::Csv => "csv",
         Format::Json => "json",
         Format::Md => "md",
+        Format::Html => "html",
     };
     let target = PathBuf::from(format!("{name}.{ending}"));
     runs::export_to(path, format, &target).map_err(|error| error.to_string())?;

@@ -41,6 +41,9 @@ fn run_prints_a_report_and_keeps_a_folder() {
     assert_eq!(home.stdout(&["export", run]), predictions);
     assert_eq!(home.json(&["export", run])["rows"].as_array().unwrap().len(), 3);
     assert!(home.stdout(&["export", run, "--format", "md"]).starts_with("# A test\n"));
+    let page = home.stdout(&["export", run, "--format", "html"]);
+    assert!(page.trim_start().starts_with("<!DOCTYPE html>") && page.contains("<bdi>A test</bdi>"), "{page}");
+    assert!(page.trim_end().ends_with("</html>"), "{page}");
 }
 
 #[test]
@@ -307,7 +310,7 @@ fn escape_sequences_reach_neither_screen_nor_stdout() {
     home.write("labels.toml", &session("").replace("labels = { \"1\" = \"support\", \"0\" = \"oppose\" }", &label));
     let run = home.json(&["run", "labels.toml", "--split", "train"])["run"].as_str().unwrap().to_owned();
     let text = "Text\u{1b}[31m:";
-    let commands: [&[&str]; 16] = [
+    let commands: [&[&str]; 17] = [
         &["run", "labels.toml"],
         &["run", "session.toml", "--set", "data.labels={ \"1\" = \"a\" }"],
         &["run", "session.toml", "--set", "data.text=te\u{1b}[31mxt"],
@@ -321,6 +324,7 @@ fn escape_sequences_reach_neither_screen_nor_stdout() {
         &["export", &run],
         &["export", &run, "--format", "json"],
         &["export", &run, "--format", "md"],
+        &["export", &run, "--format", "html"],
         &["generate", "-m", SMOKE, "--max-new-tokens", "64", text],
         &["score", "-m", SMOKE, "--labels", "a\u{1b}[31m,b", text],
         &["next", "-m", SMOKE, "--top", "300", text],

@@ -114,6 +114,7 @@ impl App {
                 };
                 let items = [
                     ("Markdown: a report to read", Format::Md),
+                    ("HTML: a page for an appendix", Format::Html),
                     ("CSV: the predictions", Format::Csv),
                     ("JSON: everything", Format::Json),
                 ];

@@ -1,10 +1,103 @@
-//! The parts of a Markdown document that hold text from data, so that none of it is read as Markdown or HTML.
+//! A document as Markdown. Text from the data is escaped, so that none of it is read as Markdown or HTML.
 
 use crate::text::{printable, printable_lines};
 
+use super::document::{Document, Figure, Results, Simulated};
+
+/// The document, written out.
+pub(super) fn write(document: &Document) -> String {
+    let mut text = format!("# {}\n\n{}\n\n", label(&document.title), escape(&document.about));
+    if let Some(notice) = document.notice {
+        text += &format!("**The run is not finished:** {notice}\n\n");
+    }
+    if !document.facts.is_empty() {
+        text += "## Set-up\n\n";
+        for fact in &document.facts {
+            text += &format!("- {}: {}\n", fact.name, escape(&fact.value));
+        }
+        text.push('\n');
+    }
+    if let Some(reading) = document.reading {
+        text += &format!("{reading}\n\n");
+    }
+    if let Some(prompt) = &document.prompt {
+        text += "## Prompt\n\n";
+        if let Some(system) = &prompt.system {
+            text += &format!("System message:\n\n{}\n", fence("", system));
+        }
+        text += &fence("jinja", &prompt.template);
+        if let Some(demo) = &prompt.demo {
+            text += &format!("\nEach demonstration:\n\n{}", fence("jinja", demo));
+        }
+        text.push('\n');
+    }
+    text += "## Results\n\n";
+    if let Some(labelled) = &document.labelled {
+        text += &format!("{labelled}\n\n");
+    }
+    text += &document.results.as_ref().map_or_else(|| "No row has a gold label.\n\n".to_owned(), results);
+    text += &document.simulation.as_ref().map_or_else(String::new, simulated);
+    text += &format!("## Methods\n\n{}\n", escape(&document.methods));
+    if let Some(manifest) = &document.manifest {
+        text += &format!("\n\n## Manifest\n\n{}", fence("json", manifest));
+    }
+    text
+}
+
+fn results(results: &Results) -> String {
+    let with = |figure: &Figure| match &figure.interval {
+        Some(interval) => format!("{} ({interval})", figure.value),
+        None => figure.value.clone(),
+    };
+    let classes = results.classes.iter().map(|class| {
+        let (precision, recall) = (with(&class.precision), with(&class.recall));
+        [label(&class.label), precision, recall, class.f1.clone(), class.support.to_string()]
+    });
+    let averages = results
+        .averages
+        .iter()
+        .map(|of| [of.name.to_owned(), of.precision.clone(), of.recall.clone(), of.f1.clone(), of.support.to_string()]);
+    let head = ["label", "precision (95% interval)", "recall (95% interval)", "F1", "support"];
+    let mut text = table(head, classes.chain(averages));
+    text.push('\n');
+    let figures = results
+        .figures
+        .iter()
+        .map(|figure| [escape(&figure.name), figure.value.clone(), figure.interval.clone().unwrap_or_default()]);
+    text += &table(["figure", "value", "95% interval"], figures);
+
+    text += "\n## Confusion matrix\n\nRows are gold labels, columns predicted ones.\n\n";
+    let labels: Vec<String> = results.matrix.iter().map(|row| label(&row.label)).collect();
+    text += &line(std::iter::once("gold \\ predicted").chain(labels.iter().map(String::as_str)));
+    text += &rule(labels.len() + 1);
+    for (name, row) in labels.iter().zip(&results.matrix) {
+        text += &line(std::iter::once(name.clone()).chain(row.cells.iter().map(|cell| cell.count.to_string())));
+    }
+    text.push('\n');
+    text
+}
+
+/// The tables of a simulated survey.
+fn simulated(simulated: &Simulated) -> String {
+    let mut text = format!("## Simulated and real answers\n\n{}\n\n", escape(&simulated.method));
+    for shown in &simulated.tables {
+        text += &format!("### {}\n\n", escape(&shown.heading));
+        text += &line(shown.columns.iter().map(|name| escape(name)));
+        text += &rule(shown.columns.len());
+        for cells in &shown.rows {
+            text += &line(cells.iter().map(|cell| escape(cell)));
+        }
+        text.push('\n');
+        for note in &shown.notes {
+            text += &format!("{}.\n\n", escape(note));
+        }
+    }
+    text
+}
+
 /// Text within a line: on one line, controls shown escaped, everything that CommonMark or GitHub's dialect give a meaning
 /// within a line made plain. It never opens a block, for no line of the document begins with such text.
-pub(super) fn escape(text: &str) -> String {
+fn escape(text: &str) -> String {
     let text = printable(text);
     let mut out = String::with_capacity(text.len() + 16);
     for c in text.trim().chars() {
@@ -21,12 +114,12 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 /// A label in a table or a sentence, which may be empty.
-pub(super) fn label(label: &str) -> String {
+fn label(label: &str) -> String {
     if label.trim().is_empty() { "*(empty)*".to_owned() } else { escape(label) }
 }
 
 /// A block of text as it is, in a fence longer than any run of backticks in it.
-pub(super) fn fence(language: &str, text: &str) -> String {
+fn fence(language: &str, text: &str) -> String {
     let text = printable_lines(text);
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let ticks = "`".repeat(longest.max(2) + 1);
@@ -35,7 +128,7 @@ pub(super) fn fence(language: &str, text: &str) -> String {
 }
 
 /// A table; the first column holds names, the others figures. Cells are escaped already.
-pub(super) fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     let mut text = line(head);
     text += &rule(N);
     for row in rows {
@@ -45,7 +138,7 @@ pub(super) fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Ite
 }
 
 /// One line of a table.
-pub(super) fn line(cells: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+fn line(cells: impl IntoIterator<Item = impl AsRef<str>>) -> String {
     let mut text = "|".to_owned();
     for cell in cells {
         text.push(' ');
@@ -57,7 +150,7 @@ pub(super) fn line(cells: impl IntoIterator<Item = impl AsRef<str>>) -> String {
 }
 
 /// The line below a table's head: names to the left, figures to the right.
-pub(super) fn rule(columns: usize) -> String {
+fn rule(columns: usize) -> String {
     line(std::iter::once("---").chain(std::iter::repeat_n("---:", columns.saturating_sub(1))))
 }
 

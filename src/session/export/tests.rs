@@ -1,3 +1,5 @@
+mod page;
+
 use std::fs;
 
 use super::*;
@@ -149,7 +151,7 @@ fn formats_have_names() {
     for name in Format::NAMES {
         assert!(name.parse::<Format>().is_ok());
     }
-    assert_eq!("mdd".parse::<Format>().unwrap_err(), "unknown format `mdd`: csv, json, md");
+    assert_eq!("mdd".parse::<Format>().unwrap_err(), "unknown format `mdd`: csv, json, md, html");
 }
 
 #[test]
@@ -170,4 +172,48 @@ fn markdown_tells_how_an_encoder_was_trained() {
     assert!(text.contains("the weights after step 250 were taken, which had the best f1 on 500 validation rows"));
     assert!(text.contains("- Epochs: 3\n") && text.contains("- Encoder asked for: microsoft/deberta-v3-small\n"));
     assert!(!text.contains("## Prompt") && !text.contains("prompting") && !text.contains("new tokens"), "{text}");
+}
+
+#[test]
+fn a_classifier_is_said_to_have_read_the_text_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = run(folder.path());
+    let mut said = manifest();
+    said["model"] = serde_json::json!({ "name": "tuned", "classifier": true });
+    // Earlier versions said so by the hash over no cleaning rules alone.
+    let mut hashed = manifest();
+    hashed["prompt"] = serde_json::json!({
+        "template_sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "demos": [], "duplicates": 0
+    });
+    for manifest in [said, hashed] {
+        fs::write(run.join("manifest.json"), manifest.to_string()).unwrap();
+        let text = exported(&run, Format::Md);
+        let (report, _) = text.split_once("## Manifest").unwrap();
+        for part in [
+            "it read the text of each row alone. The session's prompt was not used.\n",
+            "(seed 42) were classified with the fine-tuned classifier owner/some\\_model, which read each row's text alone, \
+             without a prompt, and the most probable label was taken as the answer. Precision,",
+        ] {
+            assert!(report.contains(part), "{part}\n--- is not in\n{report}");
+        }
+        let html = exported(&run, Format::Html);
+        let (page, _) = html.split_once("<h2 id=\"manifest\">").unwrap();
+        for not in ["prompting", "Say ```yes```", "Shots per class", "Each demonstration", "new tokens"] {
+            assert!(!report.contains(not) && !page.contains(not), "{not}: {report}");
+        }
+    }
+}
+
+#[test]
+fn pinned_demonstrations_are_counted_as_they_are_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = run(folder.path());
+    let mut manifest = manifest();
+    manifest["session"]["prompt"]["demos"] = "pinned".into();
+    manifest["session"]["prompt"]["pinned"] = serde_json::json!([4, 5]);
+    manifest["session"]["prompt"]["shots"] = 0.into();
+    fs::write(run.join("manifest.json"), manifest.to_string()).unwrap();
+    let text = exported(&run, Format::Md);
+    assert!(text.contains("by few-shot prompting with 2 chosen demonstrations (strategy “pinned”"), "{text}");
+    assert!(text.contains("Each demonstration:"), "{text}");
 }

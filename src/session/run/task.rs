@@ -241,6 +241,7 @@ fn manifest(
             device: model.device.clone(),
             dtype: model.dtype.clone(),
             threads: model.threads,
+            classifier: model.classifier.is_some(),
         },
         legs: Vec::new(),
         stats: None,

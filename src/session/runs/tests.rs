@@ -36,6 +36,7 @@ fn manifest(started: &str) -> Manifest {
             device: "cpu".into(),
             dtype: "f32".into(),
             threads: 1,
+            classifier: false,
         },
         legs: vec![Leg { started: started.into(), seconds: 1.5, rows: 2 }],
         stats: None,

@@ -2,12 +2,15 @@
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
+
 use crate::metrics::distribution::{Comparison, Estimate};
 use crate::text::printable;
 
 use super::{Distance, Grouping, Individual, Simulation, Take};
 
 /// A table: a heading, the names of its columns, and its rows.
+#[derive(Clone, Debug, Serialize)]
 pub struct Table {
     /// What it is about.
     pub heading: String,

@@ -233,6 +233,7 @@ fn manifest(prepared: &Prepared, file: &str, settings: &TrainSpec, examples: &[E
             device: String::new(),
             dtype: String::new(),
             threads: 0,
+            classifier: false,
         },
         tried: None,
         legs: Vec::new(),

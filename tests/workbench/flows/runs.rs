@@ -47,9 +47,12 @@ fn the_cursor_stands_on_the_run_that_was_made_last() {
 fn a_run_is_exported_where_it_was_started() {
     let mut desk = two("exported");
     let name = desk.app().run_entry().unwrap().path.file_name().unwrap().to_string_lossy().into_owned();
-    for (keys, ending, content) in
-        [("mark", "md", "accuracy"), ("csv", "csv", "row,split,gold"), ("json", "json", "\"manifest\"")]
-    {
+    for (keys, ending, content) in [
+        ("mark", "md", "accuracy"),
+        ("html", "html", "</html>"),
+        ("csv", "csv", "row,split,gold"),
+        ("json", "json", "\"manifest\""),
+    ] {
         desk.press(&["e", keys, "<enter>"]);
         desk.hears(&format!("{name}.{ending}"));
         let text = fs::read_to_string(Path::new(&format!("{name}.{ending}"))).unwrap();

@@ -151,11 +151,11 @@ fn enter_deletes_nothing() {
 }
 
 #[test]
-fn a_run_is_exported_in_three_forms() {
-    for (keys, wanted) in [("mark", "Md"), ("csv", "Csv"), ("json", "Json")] {
+fn a_run_is_exported_in_four_forms() {
+    for (keys, wanted) in [("mark", "Md"), ("csv", "Csv"), ("json", "Json"), ("html", "Html")] {
         let mut alone = runs();
         alone.press(&["e"]);
-        assert!(matches!(alone.app.windows.last(), Some(Window::Picker(picker)) if picker.items.len() == 3));
+        assert!(matches!(alone.app.windows.last(), Some(Window::Picker(picker)) if picker.items.len() == 4));
         alone.press(&[keys, "<enter>"]);
         let Some(Effect::ExportRun(path, format)) = alone.effects.last() else { panic!("{:?}", alone.names()) };
         assert!(path.ends_with("a"));
