@@ -9,6 +9,7 @@ use crate::session::runs::RunEntry;
 use crate::session::timeline::Version;
 use crate::text::diff::Line;
 
+use super::contrast::ContrastState;
 use super::demos::Demos;
 use super::editor::Editor;
 use super::latest::Latest;
@@ -182,6 +183,8 @@ pub struct RunsState {
     pub compared: Option<((PathBuf, PathBuf), Vec<Line>)>,
     /// The prompts that were compared.
     pub compared_texts: Option<(String, String)>,
+    /// The comparison with the marked run.
+    pub contrast: ContrastState,
     /// The first line of it on the screen.
     pub scroll: usize,
     /// Whether they are being looked for.

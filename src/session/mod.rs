@@ -6,8 +6,9 @@
 //! fine-tuning of an encoder in such a folder, [`simulation`] holds
 //! simulated respondents against real ones. [`edit`] writes changes into a session file without touching the rest of it,
 //! [`recovery`] keeps those that are not saved yet. [`timeline`] has every version of the prompt, [`overlay`] what the user
-//! says of rows, [`runs`] all runs there are.
+//! says of rows, [`runs`] all runs there are, and [`comparison`] lays some of them beside each other.
 
+pub mod comparison;
 pub mod describe;
 pub mod edit;
 pub mod export;

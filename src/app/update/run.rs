@@ -239,7 +239,7 @@ impl App {
         let Some(cell) = label(gold).zip(label(predicted)) else { return };
         self.evaluate.cell = (gold, predicted);
         let filter = &mut self.rows.filter;
-        (filter.cell, filter.show) = (Some(cell), crate::app::sift::Show::All);
+        (filter.cell, filter.outcome, filter.show) = (Some(cell), None, crate::app::sift::Show::All);
         filter.query.clear();
         (self.rows.selected, self.rows.offset) = (0, 0);
         self.go(View::Rows, Pane::Rows);

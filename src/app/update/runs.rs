@@ -51,6 +51,7 @@ impl App {
         let gone = |path: &Path| !self.runs.entries.iter().any(|entry| entry.path == path);
         if self.runs.marked.as_deref().is_some_and(gone) {
             (self.runs.marked, self.runs.beside) = (None, None);
+            self.rows.filter.outcome = None;
         }
     }
 
@@ -68,6 +69,9 @@ impl App {
         let page = self.areas.inner(Pane::Runs).height.max(3) as isize - 2;
         let by = lines(action, page);
         if let Some(by) = by {
+            if self.pane() == Pane::Compare && self.move_in_contrast(by) {
+                return;
+            }
             if self.pane() == Pane::Compare {
                 self.runs.scroll =
                     if by == isize::MAX { self.runs.scroll } else { self.runs.scroll.saturating_add_signed(by) };
@@ -77,6 +81,9 @@ impl App {
             }
             return;
         }
+        if self.pane() == Pane::Compare && self.act_on_contrast(action, fx) {
+            return;
+        }
         let Some(entry) = self.run_entry().cloned() else { return };
         match action {
             Action::Open => self.load_run(&entry, false, fx),
@@ -84,6 +91,8 @@ impl App {
                 let marked = self.runs.marked.as_ref() == Some(&entry.path);
                 self.runs.marked = (!marked).then(|| entry.path.clone());
                 self.runs.beside = None;
+                // What it lists are rows beside those of the run that was marked.
+                self.rows.filter.outcome = None;
                 if !marked {
                     self.load_run(&entry, true, fx);
                 }
@@ -126,6 +135,7 @@ impl App {
                 Ok(_) => self.begin_run(Some(entry.path), fx),
                 Err(error) => self.complain(error),
             },
+            Action::ExportComparison => self.note("Space marks a run that this one is to be compared with"),
             Action::Copy => self.copy(entry.path.display().to_string(), fx),
             _ => {}
         }
@@ -144,13 +154,19 @@ impl App {
             }
             return self.note("a run is going on and is shown in views 2 and 3: stop it first (Ctrl-C)");
         }
+        if !beside {
+            self.runs.contrast.wanted = None;
+        }
         fx.push(Effect::LoadRun { path: entry.path.clone(), near: self.prepared().cloned(), beside });
     }
 
     /// A run was read.
     pub(super) fn run_loaded(&mut self, path: &Path, run: Result<Run, String>, beside: bool, _: &mut Effects) {
         match run {
-            Err(error) => self.complain(error),
+            Err(error) => {
+                self.runs.contrast.wanted = self.runs.contrast.wanted.take().filter(|(wanted, _)| wanted != path);
+                self.complain(error);
+            }
             Ok(run) if beside => {
                 if self.runs.marked.as_deref() == Some(path) {
                     self.runs.beside = Some(Arc::new(run));
@@ -163,8 +179,12 @@ impl App {
                 self.note(format!("`{}` is not shown: a run is going on", run.about.name));
             }
             Ok(run) => {
+                let wanted = self.runs.contrast.wanted.take().filter(|(wanted, _)| wanted == path);
                 self.look_at(run);
-                self.go_to_run();
+                match wanted {
+                    Some((_, outcome)) => self.list_outcome(outcome),
+                    None => self.go_to_run(),
+                }
             }
         }
     }

@@ -31,6 +31,7 @@ fn entry(name: &str, status: Status) -> RunEntry {
         majority_accuracy: Some(0.6),
         template: format!("{name}: {{{{ text }}}}"),
         template_sha256: String::new(),
+        text_alone: false,
         shots: 0,
         seconds: 1.0,
         error: None,
