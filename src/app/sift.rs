@@ -343,6 +343,15 @@ mod tests {
     }
 
     #[test]
+    fn outcomes() {
+        let of = |outcome| rows(Filter { outcome: Some(outcome), ..Filter::default() });
+        // Rows that the other run has not answered became of nothing.
+        assert_eq!([Outcome::Fixed, Outcome::BothWrong, Outcome::Differs].map(of), [vec![7], vec![3], vec![7]]);
+        assert!(of(Outcome::Broken).is_empty() && of(Outcome::BothRight).is_empty());
+        assert_eq!(of(Outcome::Alike), [3]);
+    }
+
+    #[test]
     fn queries_are_words_or_a_pattern() {
         let matches = |query: &str, text: &str| Query::parse(query).map(|query| query.matches(text));
         assert_eq!(matches("Sea gull", "A GULL by the sea"), Ok(true));

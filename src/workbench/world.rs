@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::app::effect::{Effect, Saving, Steer};
+use crate::app::effect::{Effect, Steer};
 use crate::app::jobs::Ticket;
 use crate::app::message::{Message, SaveError};
 use crate::app::sheet::Problem;
@@ -407,7 +407,7 @@ impl World {
             ),
             Effect::Save(saving) => self.behind(
                 |error| Message::Saved(Err(SaveError::Other(error))),
-                move |_| Message::Saved(save(&saving).map(Box::new)),
+                move |_| Message::Saved(open::save(&saving).map(Box::new)),
             ),
             Effect::Recovery { file, sessions } => self.recorder.later(move || {
                 let kept = match sessions {
@@ -491,12 +491,4 @@ fn forward(events: &Receiver<Event>, sender: &UnboundedSender<Incoming>) {
             return;
         }
     }
-}
-
-/// Writes the session's file.
-fn save(saving: &Saving) -> Result<SessionFile, SaveError> {
-    let Saving { file, was, now, name, force } = saving;
-    let other = |error: String| SaveError::Other(error);
-    let text = file.updated(was, now).map_err(|error| other(error.to_string()))?;
-    open::save(file, &text, name.as_deref(), *force)
 }

@@ -90,7 +90,7 @@ impl App {
             Message::RunsChanged => self.list_runs(fx),
             Message::RunDeleted(path) => self.run_deleted(&path, fx),
             Message::RunLoaded { path, run, beside } => self.run_loaded(&path, run.map(|run| *run), beside, fx),
-            Message::Compared { pair, lines } => self.runs.compared = Some((pair, lines)),
+            Message::Compared { pair, lines } => self.prompts_compared(pair, lines),
             Message::Contrasted { number, found } => self.runs_contrasted(number, found.map(|found| *found)),
             Message::Resampled { number, done } => self.resampled(number, done),
             Message::Models(models) => self.models_listed(models),

@@ -106,6 +106,9 @@ impl App {
         run.revision = self.revisions;
         let same = self.run.as_ref().is_some_and(|old| old.about.path == run.about.path);
         let labels = run.confusion.labels().len();
+        // Until they are listed anew: the same run may have come back with fewer rows.
+        self.rows.listed.retain(|place| (*place as usize) < run.rows.len());
+        self.rows.selected = self.rows.selected.min(self.rows.listed.len().saturating_sub(1));
         self.run = Some(run);
         self.rows.sifted = None;
         if !same {

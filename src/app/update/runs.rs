@@ -14,6 +14,7 @@ use crate::app::window::{Answer, Choice, Item, Picker, Purpose, Question, Window
 use crate::session::export::Format;
 use crate::session::folder::Status;
 use crate::session::runs::RunEntry;
+use crate::text::diff::Line;
 
 impl App {
     /// Looks for runs.
@@ -217,16 +218,21 @@ impl App {
         };
         let pair = (from, entry.path.clone());
         let texts = (text, facts.template.clone());
-        let known = self.runs.compared.as_ref().is_some_and(|(known, _)| *known == pair);
-        if known && self.runs.compared_texts.as_ref() == Some(&texts) {
+        let asked = Some((pair.clone(), texts.clone()));
+        if self.runs.compared_texts == asked {
             return;
         }
-        if !known {
+        self.runs.compared_texts = asked;
+        if self.runs.compared.as_ref().is_some_and(|(known, _)| *known != pair) {
             self.runs.compared = None;
         }
-        if self.runs.compared_texts.as_ref() != Some(&texts) {
-            self.runs.compared_texts = Some(texts.clone());
-            fx.push(Effect::Compare { pair, texts });
+        fx.push(Effect::Compare { pair, texts });
+    }
+
+    /// Two prompts were compared.
+    pub(super) fn prompts_compared(&mut self, pair: (PathBuf, PathBuf), lines: Vec<Line>) {
+        if self.runs.compared_texts.as_ref().is_some_and(|(asked, _)| *asked == pair) {
+            self.runs.compared = Some((pair, lines));
         }
     }
 }

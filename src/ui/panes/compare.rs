@@ -70,6 +70,7 @@ fn lines(app: &App, theme: &Theme) -> Vec<Pieces> {
         let how = match (trained || facts.text_alone, facts.shots) {
             (true, _) => "fine-tuned".to_owned(),
             (false, 0) if other.is_some() => "zero-shot".to_owned(),
+            (false, 1) => "1 shot".to_owned(),
             (false, shots) => format!("{shots} shots"),
         };
         format!("{} {dot} {how}", facts.model)
@@ -157,7 +158,7 @@ fn figures(contrast: &Contrast, theme: &Theme, lines: &mut Vec<Pieces>) {
     let raters = if of.is_judged() { "gold, A and B" } else { "A and B" };
     lines.push(agreement("kappa", of.kappa, "A and B"));
     lines.push(agreement("alpha", of.alpha, raters));
-    lines.push(vec![("rows     ".to_owned(), theme.dim), (of.rows.to_string(), theme.text)]);
+    lines.push(vec![("rows     ".to_owned(), theme.dim), (format!("{} in both", of.rows), theme.text)]);
     for remark in &contrast.remarks {
         let style = if remark.serious { theme.warn } else { theme.dim };
         lines.push(vec![(crate::text::printable(&remark.text).into_owned(), style)]);

@@ -44,7 +44,8 @@ fn lines(app: &App, theme: &crate::ui::theme::Theme, width: usize) -> Vec<(Strin
     wrapped(&format!("gold {gold}, predicted {}", row.predicted), style);
     if let Some((name, theirs)) = other_answer(app, run, row.row) {
         let style = if row.predicted == theirs { theme.dim } else { theme.text };
-        wrapped(&format!("{name} answered {theirs}"), style);
+        let who = if app.rows.filter.outcome.is_some() { format!("A ({name})") } else { name.to_owned() };
+        wrapped(&format!("{who} answered {theirs}"), style);
     }
     if let Some(mark) = app.marks.get(&row.row).filter(|mark| !mark.is_empty()) {
         if mark.doubtful {
