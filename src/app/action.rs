@@ -251,6 +251,8 @@ actions! {
     Delete: "delete", "Delete this run, after a question";
     /// Writes a run as one file.
     Export: "export", "Write this run as CSV, JSON, Markdown or HTML";
+    /// Writes a comparison as one file.
+    ExportComparison: "export", "Write this comparison as a text or JSON file";
     /// Goes on with a run that was stopped.
     Resume: "resume", "Go on with this run";
     /// Looks for runs again.

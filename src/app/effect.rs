@@ -13,6 +13,7 @@ use crate::session::spec::Session;
 use crate::session::timeline::Version;
 use crate::train::Update;
 
+use super::contrast::Pair;
 use super::jobs::Ticket;
 use super::sheet::RenderRequest;
 use super::sift::SiftRequest;
@@ -131,6 +132,17 @@ pub enum Effect {
         /// Their prompts.
         texts: (String, String),
     },
+    /// Compare two runs, in the place of two that are being compared.
+    Contrast {
+        /// The number of the question.
+        number: u64,
+        /// The two.
+        pair: Pair,
+    },
+    /// Compare no runs any more.
+    StopContrast,
+    /// Write a comparison into a file that is not there yet.
+    WriteComparison(PathBuf, String),
     /// Name a run.
     RenameRun(PathBuf, String),
     /// Delete a run.

@@ -18,6 +18,7 @@ use crate::session::simulation::Simulation;
 use crate::session::spec::Session;
 use crate::session::timeline::Version;
 
+use super::contrast::Contrast;
 use super::effect::Wanted;
 use super::jobs::Ticket;
 use super::run::Run;
@@ -208,6 +209,20 @@ pub enum Message {
         pair: (PathBuf, PathBuf),
         /// The difference.
         lines: Vec<crate::text::diff::Line>,
+    },
+    /// Two runs were compared: counts first, later with intervals.
+    Contrasted {
+        /// The number of the question.
+        number: u64,
+        /// What came of it, or why they cannot be compared.
+        found: Result<Box<Contrast>, String>,
+    },
+    /// Resamples of a comparison are done.
+    Resampled {
+        /// The number of the question.
+        number: u64,
+        /// How many.
+        done: usize,
     },
     /// Models were listed.
     Models(Result<Vec<CachedModel>, String>),

@@ -7,6 +7,7 @@
 
 pub mod action;
 pub mod area;
+pub mod contrast;
 pub mod demos;
 pub mod editor;
 pub mod effect;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use regex::RegexBuilder;
 
 use crate::data::Split;
+use crate::session::comparison::Outcome;
 use crate::session::predictions::{Prediction, probabilities};
 use crate::session::prepare::Prepared;
 use crate::session::simulation::Member;
@@ -142,6 +143,8 @@ pub struct Filter {
     pub cell: Option<(String, String)>,
     /// Only rows that a figure was made of.
     pub only: Option<Only>,
+    /// Only rows that this became of on the way from the marked run, A, to this one, B.
+    pub outcome: Option<Outcome>,
     /// A ready filter.
     pub show: Show,
     /// Words that must all be in the text, in any case; or a regular expression between slashes.
@@ -228,6 +231,15 @@ pub fn sift(request: &SiftRequest) -> Sifted {
             row.gold.as_ref().is_some_and(|own| own == gold) && row.predicted == *predicted
         })
     };
+    let of_outcome = |row: &Prediction| {
+        filter.outcome.is_none_or(|outcome| {
+            let theirs = other.as_ref().and_then(|other| other.of(row.row));
+            theirs.is_some_and(|theirs| {
+                let gold = theirs.gold.as_deref().or(row.gold.as_deref());
+                outcome.is_of(gold, &theirs.predicted, &row.predicted)
+            })
+        })
+    };
     let column = filter.only.as_ref().and_then(|only| only.group.as_ref()).map(|(column, _)| column);
     let group = column.zip(prepared.as_ref()).and_then(|(column, prepared)| Member::of(prepared, column));
     let meant = |row: &Prediction| filter.only.as_ref().is_none_or(|only| only.fits(row, group.as_ref()));
@@ -235,7 +247,8 @@ pub fn sift(request: &SiftRequest) -> Sifted {
     let mut listed: Vec<(f64, u32)> = rows
         .iter()
         .enumerate()
-        .filter(|(_, row)| in_cell(row) && meant(row) && shown(row) && (plain || query.matches(&text(row))))
+        .filter(|(_, row)| in_cell(row) && of_outcome(row) && meant(row) && shown(row))
+        .filter(|(_, row)| plain || query.matches(&text(row)))
         .map(|(place, row)| {
             let key = match filter.sort {
                 Sort::Row => row.row as f64,
@@ -327,6 +340,15 @@ mod tests {
         let cell = Some(("yes".to_owned(), "no".to_owned()));
         assert_eq!(rows(Filter { cell, ..Filter::default() }), [3]);
         assert!(rows(Filter { query: "word".to_owned(), ..Filter::default() }).is_empty());
+    }
+
+    #[test]
+    fn outcomes() {
+        let of = |outcome| rows(Filter { outcome: Some(outcome), ..Filter::default() });
+        // Rows that the other run has not answered became of nothing.
+        assert_eq!([Outcome::Fixed, Outcome::BothWrong, Outcome::Differs].map(of), [vec![7], vec![3], vec![7]]);
+        assert!(of(Outcome::Broken).is_empty() && of(Outcome::BothRight).is_empty());
+        assert_eq!(of(Outcome::Alike), [3]);
     }
 
     #[test]

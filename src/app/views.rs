@@ -9,6 +9,7 @@ use crate::session::runs::RunEntry;
 use crate::session::timeline::Version;
 use crate::text::diff::Line;
 
+use super::contrast::ContrastState;
 use super::demos::Demos;
 use super::editor::Editor;
 use super::latest::Latest;
@@ -180,8 +181,10 @@ pub struct RunsState {
     pub beside: Option<Arc<Run>>,
     /// The difference of the prompts of two runs; without a marked run, of the prompt that is being written.
     pub compared: Option<((PathBuf, PathBuf), Vec<Line>)>,
-    /// The prompts that were compared.
-    pub compared_texts: Option<(String, String)>,
+    /// The runs and prompts that were asked about last.
+    pub compared_texts: Option<((PathBuf, PathBuf), (String, String))>,
+    /// The comparison with the marked run.
+    pub contrast: ContrastState,
     /// The first line of it on the screen.
     pub scroll: usize,
     /// Whether they are being looked for.

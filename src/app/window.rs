@@ -109,6 +109,8 @@ pub enum Choice {
     Split(Split),
     /// A form of export.
     Export(PathBuf, Format),
+    /// A comparison as a file: its place and its text.
+    ExportComparison(PathBuf, String),
     /// An earlier training beside the one on the screen, or no longer.
     Overlay(PathBuf),
 }

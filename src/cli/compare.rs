@@ -1,21 +1,16 @@
 //! `shotglass compare`: two runs or more on the same rows.
 
-mod figures;
-mod text;
-
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use crate::session::folder::{Manifest, Status};
-use crate::session::predictions::answers::{Answers, read_answers};
+use crate::session::comparison::{self, RESAMPLES, SEED, Side, Together, alpha_of_all, same_gold, text};
+use crate::session::predictions::answers::read_answers;
 
 use super::failure::Failure;
 use super::progress::Bar;
 use super::{Format, Global, output, report, signals};
-
-use figures::{Together, alpha_of_all, same_gold};
 
 /// Work that ends sooner shows no bar.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -38,19 +33,11 @@ pub(super) struct Arguments {
     #[arg(required = true, value_name = "B")]
     others: Vec<PathBuf>,
     /// Resamples that intervals are made of; 0 for none
-    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = RESAMPLES, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
     resamples: u32,
     /// Seed of the resamples
-    #[arg(long, value_name = "N", default_value_t = 42)]
+    #[arg(long, value_name = "N", default_value_t = SEED)]
     seed: u32,
-}
-
-/// One of those that are compared.
-struct Side {
-    /// As the user named it.
-    name: String,
-    manifest: Option<Manifest>,
-    answers: Answers,
 }
 
 /// Prints the comparison.
@@ -58,7 +45,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
     let format = global.format("compare", &[Format::Text, Format::Json])?;
     let a = read(&arguments.a, global)?;
     let others: Vec<Side> = arguments.others.iter().map(|path| read(path, global)).collect::<Result<_, _>>()?;
-    same_gold(&a, &others)?;
+    same_gold(&a, &others).map_err(|error| Failure::Bad(error.to_string()))?;
     let together: Vec<Together<'_>> = others.iter().map(|b| meet(&a, b, global)).collect::<Result<_, _>>()?;
 
     let stop = signals::stop_flag();
@@ -78,7 +65,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
 
     let alpha_all = (others.len() > 1).then(|| alpha_of_all(&a, &others));
     match format {
-        Format::Json => output::json(&figures::json(&comparisons, alpha_all)),
+        Format::Json => output::json(&comparison::json(&comparisons, alpha_all)),
         _ => output::lines(&text::of(&a, &others, &comparisons, alpha_all)),
     }
 }
@@ -87,36 +74,21 @@ fn read(path: &Path, global: &Global) -> Result<Side, Failure> {
     let name = path.display().to_string();
     let manifest = report::manifest(path)?;
     let answers = read_answers(path)?;
-    if let Some(manifest) = manifest.as_ref().filter(|manifest| manifest.status != Status::Finished) {
-        global.warn(&format!("{name}: the run is not finished: {} of {} rows", answers.len(), manifest.rows));
+    let side = Side { called: name.clone(), name, manifest, answers };
+    if let Some(text) = side.unfinished() {
+        global.warn(&text);
     }
-    Ok(Side { name, manifest, answers })
+    Ok(side)
 }
 
 /// Finds the rows of both, and says what the user should know of them.
 fn meet<'a>(a: &'a Side, b: &'a Side, global: &Global) -> Result<Together<'a>, Failure> {
-    let rows = Together::of(a, b)?;
-    let hash = |side: &Side| side.manifest.as_ref().map(|manifest| manifest.data.sha256.clone());
-    if hash(a).zip(hash(b)).is_some_and(|(a, b)| a != b) {
-        global.warn(&format!(
-            "{} and {} are of different data: rows are matched by their numbers and may not hold the same texts",
-            a.name, b.name
-        ));
-    }
-    let (in_a, in_b, common) = (a.answers.len(), b.answers.len(), rows.len());
-    if in_a != common || in_b != common {
-        global.note(&format!(
-            "{common} rows are in both and are compared; {} are in {} alone, {} in {} alone",
-            in_a - common,
-            a.name,
-            in_b - common,
-            b.name
-        ));
-    }
-    match rows.without_gold() {
-        0 => {}
-        all if all == common => global.note("no row has a gold label: agreement alone is told"),
-        some => global.warn(&format!("{some} of {common} rows have no gold label and are left out")),
+    let rows = Together::of(a, b).map_err(|error| Failure::Bad(error.to_string()))?;
+    for remark in rows.remarks() {
+        match remark.serious {
+            true => global.warn(&remark.text),
+            false => global.note(&remark.text),
+        }
     }
     Ok(rows)
 }

@@ -88,6 +88,8 @@ pub struct RunFacts {
     pub template: String,
     /// SHA-256 of its templates.
     pub template_sha256: String,
+    /// Whether a classifier read the texts alone, so that the template was not used.
+    pub text_alone: bool,
     /// Demonstrations of each class.
     pub shots: usize,
     /// Seconds it computed.
@@ -213,6 +215,7 @@ fn entry(path: PathBuf, folder: String, session: String, time: Timestamp) -> Run
     let (seconds, done) = manifest.work();
     let live = manifest.status == Status::Running && hold(&path.join(PREDICTIONS)).is_none();
     let started = manifest.started.parse().unwrap_or(time);
+    let text_alone = manifest.reads_text_alone();
     let name = manifest.name.unwrap_or(folder);
     let facts = RunFacts {
         status: manifest.status,
@@ -225,6 +228,7 @@ fn entry(path: PathBuf, folder: String, session: String, time: Timestamp) -> Run
         accuracy,
         macro_f1,
         majority_accuracy,
+        text_alone,
         shots: manifest.session.prompt.shots,
         template: manifest.session.prompt.template,
         template_sha256: manifest.prompt.template_sha256,

@@ -6,6 +6,7 @@
 
 pub mod bench;
 mod config;
+mod contrast;
 mod open;
 pub mod picture;
 mod recorder;

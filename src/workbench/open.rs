@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::app::effect::Saving;
 use crate::app::message::{Message, Opened, SaveError, SessionRead, Unsaved};
 use crate::app::run::Run;
 use crate::data::{Split, probe};
@@ -121,11 +122,13 @@ pub fn export_run(path: &Path, format: Format) -> Result<String, String> {
 }
 
 /// Writes a session's file.
-pub fn save(file: &SessionFile, text: &str, name: Option<&str>, force: bool) -> Result<SessionFile, SaveError> {
+pub fn save(saving: &Saving) -> Result<SessionFile, SaveError> {
+    let Saving { file, was, now, name, force } = saving;
+    let text = file.updated(was, now).map_err(|error| SaveError::Other(error.to_string()))?;
     let mut file = file.clone();
     let saved = match name {
-        Some(name) => file.save_as(text, name),
-        None => file.save(text, force),
+        Some(name) => file.save_as(&text, name),
+        None => file.save(&text, *force),
     };
     match saved {
         Ok(_) => Ok(file),

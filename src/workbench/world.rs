@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::app::effect::{Effect, Saving, Steer};
+use crate::app::effect::{Effect, Steer};
 use crate::app::jobs::Ticket;
 use crate::app::message::{Message, SaveError};
 use crate::app::sheet::Problem;
@@ -28,7 +28,7 @@ use crate::train::Control;
 
 use super::recorder::Recorder;
 use super::scribe::{self, Chosen};
-use super::{open, watch, welcome};
+use super::{contrast, open, watch, welcome};
 
 /// Rows that a list of similar ones begins with.
 const MOST_SIMILAR: usize = 50;
@@ -117,6 +117,8 @@ pub struct World {
     kept: Arc<Mutex<Kept>>,
     opening: (u64, Cancel),
     beginning: Cancel,
+    /// Two runs that are being compared.
+    contrasting: Cancel,
     /// How the training in the engine is steered.
     control: Option<Control>,
     place: Place,
@@ -144,6 +146,7 @@ impl World {
             kept: Arc::default(),
             opening: (0, Cancel::default()),
             beginning: Cancel::default(),
+            contrasting: Cancel::default(),
             control: None,
             place,
         };
@@ -330,6 +333,16 @@ impl World {
                 |error| Message::Said(Tone::Bad, error),
                 move |_| Message::Compared { pair, lines: diff::words(&texts.0, &texts.1) },
             ),
+            Effect::Contrast { number, pair } => {
+                self.contrasting.cancel();
+                self.contrasting = Cancel::default();
+                let stop = self.contrasting.clone();
+                self.behind(
+                    move |error| Message::Contrasted { number, found: Err(error) },
+                    move |mailbox| contrast::contrast(number, &pair, &stop, mailbox),
+                );
+            }
+            Effect::StopContrast => self.contrasting.cancel(),
             Effect::Copy(text) => return Some(Screen::Copy(text)),
             Effect::EditExternally(text) => return Some(Screen::Edit(text)),
             Effect::Suspend => return Some(Screen::Suspend),
@@ -383,6 +396,7 @@ impl World {
                 Ok("the run is deleted".to_owned())
             }),
             Effect::ExportRun(path, format) => self.tell(move |_| open::export_run(&path, format)),
+            Effect::WriteComparison(path, text) => self.tell(move |_| contrast::write(&path, &text)),
             Effect::ListModels => self.behind(
                 |error| Message::Models(Err(error)),
                 |_| Message::Models(locate::cached().map_err(|error| error.to_string())),
@@ -393,7 +407,7 @@ impl World {
             ),
             Effect::Save(saving) => self.behind(
                 |error| Message::Saved(Err(SaveError::Other(error))),
-                move |_| Message::Saved(save(&saving).map(Box::new)),
+                move |_| Message::Saved(open::save(&saving).map(Box::new)),
             ),
             Effect::Recovery { file, sessions } => self.recorder.later(move || {
                 let kept = match sessions {
@@ -447,6 +461,7 @@ impl Drop for World {
     fn drop(&mut self) {
         // The engine's thread ends with its job, and one that waits for a word would never end.
         self.jobs.values().for_each(Cancel::cancel);
+        self.contrasting.cancel();
     }
 }
 
@@ -476,12 +491,4 @@ fn forward(events: &Receiver<Event>, sender: &UnboundedSender<Incoming>) {
             return;
         }
     }
-}
-
-/// Writes the session's file.
-fn save(saving: &Saving) -> Result<SessionFile, SaveError> {
-    let Saving { file, was, now, name, force } = saving;
-    let other = |error: String| SaveError::Other(error);
-    let text = file.updated(was, now).map_err(|error| other(error.to_string()))?;
-    open::save(file, &text, name.as_deref(), *force)
 }

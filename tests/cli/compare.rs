@@ -89,6 +89,25 @@ fn two_runs_and_a_csv() {
 }
 
 #[test]
+fn a_classifier_has_no_prompt() {
+    let home = Home::with_session();
+    let run = || home.json(&["run", "session.toml"])["run"].as_str().unwrap().to_owned();
+    let (a, b) = (run(), run());
+    let read_alone = |run: &str| {
+        let path = home.path().join(run).join("manifest.json");
+        let mut manifest: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        manifest["prompt"]["text_alone"] = true.into();
+        std::fs::write(&path, manifest.to_string()).unwrap();
+    };
+    read_alone(&b);
+    let text = home.stdout(&["compare", &a, &b]);
+    assert!(text.ends_with("\nb reads the text alone: there is no prompt to compare a's with.\n"), "{text}");
+    read_alone(&a);
+    let text = home.stdout(&["compare", &a, &b]);
+    assert!(text.ends_with("\na and b read the text alone: there are no prompts to compare.\n"), "{text}");
+}
+
+#[test]
 fn other_data_is_said() {
     let home = Home::with_session();
     home.write("more.csv", &super::home::ROWS.replace("go home", "go away"));

@@ -700,6 +700,14 @@ fn fixed(app: &App) -> App {
     if let Some(((from, to), _)) = &mut app.runs.compared {
         (*from, *to) = (fix_path(from), fix_path(to));
     }
+    if let Some(Err(error)) = &mut app.runs.contrast.found {
+        *error = fix(error);
+    }
+    if let Some(beside) = &mut app.runs.beside {
+        let mut other = (**beside).clone();
+        (other.about.name, other.about.path) = (fix(&other.about.name), fix_path(&other.about.path));
+        *beside = Arc::new(other);
+    }
     for version in &mut app.prompt.versions {
         version.time = "2025-01-01T12:00:00Z".to_owned();
     }

@@ -1,5 +1,6 @@
 //! What happens to the state when something happens in the world, one file a subject.
 
+mod contrast;
 mod demos;
 mod engine;
 mod keys;
@@ -89,7 +90,9 @@ impl App {
             Message::RunsChanged => self.list_runs(fx),
             Message::RunDeleted(path) => self.run_deleted(&path, fx),
             Message::RunLoaded { path, run, beside } => self.run_loaded(&path, run.map(|run| *run), beside, fx),
-            Message::Compared { pair, lines } => self.runs.compared = Some((pair, lines)),
+            Message::Compared { pair, lines } => self.prompts_compared(pair, lines),
+            Message::Contrasted { number, found } => self.runs_contrasted(number, found.map(|found| *found)),
+            Message::Resampled { number, done } => self.resampled(number, done),
             Message::Models(models) => self.models_listed(models),
             Message::Sessions(sessions) => self.sessions_listed(&sessions),
             Message::Edited(text) => self.edited(text, fx),
@@ -111,6 +114,7 @@ impl App {
         self.ask_sift(fx);
         self.ask_detail(fx);
         self.ask_compare(fx);
+        self.ask_contrast(fx);
         self.ask_survey(fx);
         self.ask_what_if(fx);
         self.watch_training();

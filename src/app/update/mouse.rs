@@ -137,6 +137,7 @@ impl App {
                 self.click_survey(pane, line - 1, focused, fx);
             }
             (Pane::Respondent, Some(line)) => self.click_respondent(line),
+            (Pane::Compare, Some(line)) => self.click_contrast(line, focused, fx),
             (Pane::Runs, Some(line)) if line > 0 => {
                 let place = self.runs.offset + line - 1;
                 if place < self.runs.entries.len() {

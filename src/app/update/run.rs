@@ -106,6 +106,9 @@ impl App {
         run.revision = self.revisions;
         let same = self.run.as_ref().is_some_and(|old| old.about.path == run.about.path);
         let labels = run.confusion.labels().len();
+        // Until they are listed anew: the same run may have come back with fewer rows.
+        self.rows.listed.retain(|place| (*place as usize) < run.rows.len());
+        self.rows.selected = self.rows.selected.min(self.rows.listed.len().saturating_sub(1));
         self.run = Some(run);
         self.rows.sifted = None;
         if !same {
@@ -239,7 +242,7 @@ impl App {
         let Some(cell) = label(gold).zip(label(predicted)) else { return };
         self.evaluate.cell = (gold, predicted);
         let filter = &mut self.rows.filter;
-        (filter.cell, filter.show) = (Some(cell), crate::app::sift::Show::All);
+        (filter.cell, filter.outcome, filter.show) = (Some(cell), None, crate::app::sift::Show::All);
         filter.query.clear();
         (self.rows.selected, self.rows.offset) = (0, 0);
         self.go(View::Rows, Pane::Rows);

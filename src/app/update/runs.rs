@@ -14,6 +14,7 @@ use crate::app::window::{Answer, Choice, Item, Picker, Purpose, Question, Window
 use crate::session::export::Format;
 use crate::session::folder::Status;
 use crate::session::runs::RunEntry;
+use crate::text::diff::Line;
 
 impl App {
     /// Looks for runs.
@@ -51,6 +52,7 @@ impl App {
         let gone = |path: &Path| !self.runs.entries.iter().any(|entry| entry.path == path);
         if self.runs.marked.as_deref().is_some_and(gone) {
             (self.runs.marked, self.runs.beside) = (None, None);
+            self.rows.filter.outcome = None;
         }
     }
 
@@ -68,6 +70,9 @@ impl App {
         let page = self.areas.inner(Pane::Runs).height.max(3) as isize - 2;
         let by = lines(action, page);
         if let Some(by) = by {
+            if self.pane() == Pane::Compare && self.move_in_contrast(by) {
+                return;
+            }
             if self.pane() == Pane::Compare {
                 self.runs.scroll =
                     if by == isize::MAX { self.runs.scroll } else { self.runs.scroll.saturating_add_signed(by) };
@@ -77,6 +82,9 @@ impl App {
             }
             return;
         }
+        if self.pane() == Pane::Compare && self.act_on_contrast(action, fx) {
+            return;
+        }
         let Some(entry) = self.run_entry().cloned() else { return };
         match action {
             Action::Open => self.load_run(&entry, false, fx),
@@ -84,6 +92,8 @@ impl App {
                 let marked = self.runs.marked.as_ref() == Some(&entry.path);
                 self.runs.marked = (!marked).then(|| entry.path.clone());
                 self.runs.beside = None;
+                // What it lists are rows beside those of the run that was marked.
+                self.rows.filter.outcome = None;
                 if !marked {
                     self.load_run(&entry, true, fx);
                 }
@@ -127,6 +137,7 @@ impl App {
                 Ok(_) => self.begin_run(Some(entry.path), fx),
                 Err(error) => self.complain(error),
             },
+            Action::ExportComparison => self.note("Space marks a run that this one is to be compared with"),
             Action::Copy => self.copy(entry.path.display().to_string(), fx),
             _ => {}
         }
@@ -145,13 +156,19 @@ impl App {
             }
             return self.note("a run is going on and is shown in views 2 and 3: stop it first (Ctrl-C)");
         }
+        if !beside {
+            self.runs.contrast.wanted = None;
+        }
         fx.push(Effect::LoadRun { path: entry.path.clone(), near: self.prepared().cloned(), beside });
     }
 
     /// A run was read.
     pub(super) fn run_loaded(&mut self, path: &Path, run: Result<Run, String>, beside: bool, _: &mut Effects) {
         match run {
-            Err(error) => self.complain(error),
+            Err(error) => {
+                self.runs.contrast.wanted = self.runs.contrast.wanted.take().filter(|(wanted, _)| wanted != path);
+                self.complain(error);
+            }
             Ok(run) if beside => {
                 if self.runs.marked.as_deref() == Some(path) {
                     self.runs.beside = Some(Arc::new(run));
@@ -164,8 +181,12 @@ impl App {
                 self.note(format!("`{}` is not shown: a run is going on", run.about.name));
             }
             Ok(run) => {
+                let wanted = self.runs.contrast.wanted.take().filter(|(wanted, _)| wanted == path);
                 self.look_at(run);
-                self.go_to_run();
+                match wanted {
+                    Some((_, outcome)) => self.list_outcome(outcome),
+                    None => self.go_to_run(),
+                }
             }
         }
     }
@@ -198,16 +219,21 @@ impl App {
         };
         let pair = (from, entry.path.clone());
         let texts = (text, facts.template.clone());
-        let known = self.runs.compared.as_ref().is_some_and(|(known, _)| *known == pair);
-        if known && self.runs.compared_texts.as_ref() == Some(&texts) {
+        let asked = Some((pair.clone(), texts.clone()));
+        if self.runs.compared_texts == asked {
             return;
         }
-        if !known {
+        self.runs.compared_texts = asked;
+        if self.runs.compared.as_ref().is_some_and(|(known, _)| *known != pair) {
             self.runs.compared = None;
         }
-        if self.runs.compared_texts.as_ref() != Some(&texts) {
-            self.runs.compared_texts = Some(texts.clone());
-            fx.push(Effect::Compare { pair, texts });
+        fx.push(Effect::Compare { pair, texts });
+    }
+
+    /// Two prompts were compared.
+    pub(super) fn prompts_compared(&mut self, pair: (PathBuf, PathBuf), lines: Vec<Line>) {
+        if self.runs.compared_texts.as_ref().is_some_and(|(asked, _)| *asked == pair) {
+            self.runs.compared = Some((pair, lines));
         }
     }
 }

@@ -58,7 +58,10 @@ impl App {
         self.prompt.versions = versions;
         self.evaluate = EvaluateState::default();
         self.rows = RowsState::default();
+        // Comparisons of the session before are told from those of this one by their numbers.
+        let number = self.runs.contrast.number + 1;
         self.runs = RunsState::default();
+        self.runs.contrast.number = number;
         if !self.is_training() {
             self.train = TrainState::default();
         }

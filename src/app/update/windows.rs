@@ -275,6 +275,7 @@ impl App {
                 }
             }
             Choice::Export(path, format) => fx.push(Effect::ExportRun(path, format)),
+            Choice::ExportComparison(path, text) => fx.push(Effect::WriteComparison(path, text)),
             Choice::Overlay(path) => self.toggle_overlay(path, fx),
         }
     }

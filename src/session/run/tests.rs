@@ -289,6 +289,7 @@ fn a_classifier_reads_texts_alone() {
     let other = new(&prepared, &classifier(&bench.model, &["yes", "no"], &[])).unwrap();
     assert_ne!(task.manifest().prompt.template_sha256, other.manifest().prompt.template_sha256);
     assert_eq!(task.manifest().prompt.template_sha256.len(), 64);
+    assert!(task.manifest().reads_text_alone());
 
     let mut recording = Recording::create(task, home.path()).unwrap();
     let outcome = bench.answer(&mut recording, usize::MAX);

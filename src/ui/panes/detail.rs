@@ -4,6 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::app::App;
+use crate::app::run::Run;
 use crate::session::predictions::probabilities;
 use crate::ui::widgets::text;
 use crate::ui::{Canvas, share};
@@ -41,6 +42,11 @@ fn lines(app: &App, theme: &crate::ui::theme::Theme, width: usize) -> Vec<(Strin
     };
     let gold = row.gold.as_deref().unwrap_or("none");
     wrapped(&format!("gold {gold}, predicted {}", row.predicted), style);
+    if let Some((name, theirs)) = other_answer(app, run, row.row) {
+        let style = if row.predicted == theirs { theme.dim } else { theme.text };
+        let who = if app.rows.filter.outcome.is_some() { format!("A ({name})") } else { name.to_owned() };
+        wrapped(&format!("{who} answered {theirs}"), style);
+    }
     if let Some(mark) = app.marks.get(&row.row).filter(|mark| !mark.is_empty()) {
         if mark.doubtful {
             wrapped(
@@ -96,6 +102,16 @@ fn lines(app: &App, theme: &crate::ui::theme::Theme, width: usize) -> Vec<(Strin
         _ => {}
     }
     lines
+}
+
+/// What the marked run answered to a row; nothing where its rows are those of other data.
+fn other_answer<'a>(app: &'a App, run: &Run, row: usize) -> Option<(&'a str, &'a str)> {
+    let other = app.runs.beside.as_ref().filter(|other| other.about.path != run.about.path)?;
+    let data = |run: &'_ Run| run.about.prepared.as_ref().map(|prepared| prepared.data.sha256().to_owned());
+    if data(other).zip(data(run)).is_some_and(|(theirs, own)| theirs != own) {
+        return None;
+    }
+    Some((&other.about.name, &other.of(row)?.predicted))
 }
 
 /// How the label came out of the answer.

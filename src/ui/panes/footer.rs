@@ -34,6 +34,7 @@ fn actions(app: &App) -> Vec<Action> {
         Pane::Groups => &[Open, NextGrouping, Weights, Missing, Copy],
         Pane::Tally => &[Open, Copy],
         Pane::Runs => &[Open, Mark, Rename, Export, Resume, Delete],
+        Pane::Compare if app.runs.contrast.asked.is_some() => &[Open, Up, Down, ExportComparison, Copy],
         Pane::Compare => &[Up, Down],
     };
     let mut actions = own.to_vec();

@@ -133,6 +133,7 @@ fn fold(canvas: &mut Canvas<'_>, at: &PaneArea, titles: &Titles) {
         Pane::Respondent => respondent::summary(canvas, rest),
         Pane::Shares => shares::summary(canvas, rest),
         Pane::Tally => tally::summary(canvas, rest),
+        Pane::Compare => compare::summary(canvas, rest),
         Pane::Template | Pane::System => {
             let editor =
                 if at.pane == Pane::Template { &canvas.app.prompt.template } else { &canvas.app.prompt.system };

@@ -19,6 +19,7 @@ pub(super) fn titles(app: &App) -> Titles {
     if let Some((gold, predicted)) = &filter.cell {
         what.push(format!("gold {gold} {arrow} predicted {predicted}"));
     }
+    what.extend(filter.outcome.map(|outcome| format!("{}: {}", outcome.title(), outcome.meaning())));
     what.extend(filter.only.as_ref().map(crate::app::sift::Only::title));
     if filter.show != crate::app::sift::Show::All || what.is_empty() {
         what.push(filter.show.title().to_owned());
@@ -37,7 +38,12 @@ pub(super) fn titles(app: &App) -> Titles {
         format!("{} {dot} {count}", what.join(&format!(" {dot} "))),
         format!("sort: {} {order}", filter.sort.title()),
     );
-    titles.bottom = format!("{} {dot} {}", run.about.name, run.about.split);
+    let swap = if app.look.ascii { "<->" } else { "⇄" };
+    let name = match (filter.outcome, &app.runs.beside) {
+        (Some(_), Some(a)) => format!("A {} {swap} B {}", a.about.name, run.about.name),
+        _ => run.about.name.clone(),
+    };
+    titles.bottom = format!("{name} {dot} {}", run.about.split);
     titles
 }
 

@@ -22,7 +22,7 @@ pub(super) fn titles(app: &App) -> Titles {
 }
 
 /// A time as day and hour, in the zone of the machine.
-fn when(time: jiff::Timestamp) -> String {
+pub(super) fn when(time: jiff::Timestamp) -> String {
     time.to_zoned(jiff::tz::TimeZone::system()).strftime("%d %b %H:%M").to_string()
 }
 

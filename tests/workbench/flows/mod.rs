@@ -1,5 +1,6 @@
 //! Whole flows by key macros: disk, threads and engine are real but for the model.
 
+mod contrast;
 mod disk;
 mod engine;
 pub mod kinds;

@@ -9,7 +9,7 @@ use shotglass::session::folder::Manifest;
 use crate::harness::{Desk, Options};
 
 /// Two finished runs of different prompts, in view 6.
-fn two(name: &str) -> Desk {
+pub fn two(name: &str) -> Desk {
     let mut desk = Desk::open(name);
     desk.press(&["<ctrl-r>", "1", "e", "<ctrl-end>", " please", "<esc>", "<ctrl-s>", "<ctrl-r>", "6"]);
     desk.quiet();

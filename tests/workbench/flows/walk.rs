@@ -122,8 +122,8 @@ fn walk(name: &str, size: (u16, u16)) {
     desk.sees("3 runs");
     desk.press(&["G", "<space>", "g"]);
     desk.focus(Pane::Compare);
-    desk.sees("accuracy 1.00 →");
-    desk.sees("from the marked run's prompt to this one's");
+    desk.sees("accuracy 1.000");
+    desk.sees("from A's prompt to B's");
     desk.sees("please-]");
 
     // Save, quit.

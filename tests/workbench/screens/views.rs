@@ -212,8 +212,15 @@ fn view_6() {
     both("runs_full", &mut desk);
     desk.press(&["G", "<space>", "g"]);
     both("runs_compared", &mut desk);
+    at("runs_compared", &mut desk, (200, 50));
     desk.focus(Pane::Compare);
     at("runs_compared_prompts", &mut desk, SMALL);
+    desk.press(&["<down>"]);
+    both("runs_outcome", &mut desk);
+    desk.press(&["<up>", "<enter>"]);
+    both("rows_outcome", &mut desk);
+    desk.press(&["<enter>"]);
+    at("rows_outcome_detail", &mut desk, SMALL);
 }
 
 #[test]

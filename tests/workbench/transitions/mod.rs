@@ -1,5 +1,6 @@
 //! What the state does, message by message.
 
+mod contrast;
 mod demos;
 mod jobs;
 mod keys;

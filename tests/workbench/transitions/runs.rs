@@ -13,11 +13,11 @@ use shotglass::session::runs::{RunEntry, RunFacts};
 use crate::alone::Alone;
 
 /// The list of runs, none of them a training.
-fn listed(entries: Vec<RunEntry>) -> Message {
+pub fn listed(entries: Vec<RunEntry>) -> Message {
     Message::Runs { entries, trainings: HashSet::new() }
 }
 
-fn entry(name: &str, status: Status) -> RunEntry {
+pub fn entry(name: &str, status: Status) -> RunEntry {
     let facts = RunFacts {
         status,
         live: false,
@@ -31,6 +31,7 @@ fn entry(name: &str, status: Status) -> RunEntry {
         majority_accuracy: Some(0.6),
         template: format!("{name}: {{{{ text }}}}"),
         template_sha256: String::new(),
+        text_alone: false,
         shots: 0,
         seconds: 1.0,
         error: None,

@@ -2,15 +2,13 @@
 
 use std::fmt::Write as _;
 
+use super::{Compared, Scores, Side};
 use crate::session::folder::Manifest;
 use crate::text::diff::{self, Tag};
 use crate::text::printable;
 
-use super::Side;
-use super::figures::{Compared, Scores};
-
 /// All comparisons, one below the other, and the agreement of all.
-pub(super) fn of(a: &Side, others: &[Side], comparisons: &[Compared], alpha_all: Option<f64>) -> String {
+pub fn of(a: &Side, others: &[Side], comparisons: &[Compared], alpha_all: Option<f64>) -> String {
     let mut text = String::new();
     for (b, compared) in others.iter().zip(comparisons) {
         if !text.is_empty() {
@@ -43,7 +41,7 @@ fn name(letter: &str, side: &Side) -> String {
 fn pair(compared: &Compared) -> String {
     let mut text = String::new();
     let scores = [("a", &compared.a_scores), ("b", &compared.b_scores), ("majority baseline", &compared.majority)];
-    let judged = compared.majority.is_some();
+    let judged = compared.is_judged();
     if judged {
         let _ = writeln!(text, "{:>20}  {:>8}  {:>8}", "", "accuracy", "macro-F1");
         for (name, scores) in scores {
@@ -75,7 +73,8 @@ fn pair(compared: &Compared) -> String {
     text
 }
 
-fn probability(p: f64) -> String {
+/// A probability as it is told.
+pub fn probability(p: f64) -> String {
     if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {p:.3}") }
 }
 
@@ -93,8 +92,11 @@ fn agreement(value: Option<f64>, raters: &str) -> String {
 
 /// What the second's prompt has that the first's has not, word by word, and the other way round. Classifiers have none.
 fn prompts(a: &Manifest, b: &Manifest) -> String {
-    if a.training.is_some() || b.training.is_some() {
-        return String::new();
+    match (a.reads_text_alone(), b.reads_text_alone()) {
+        (true, true) => return "\na and b read the text alone: there are no prompts to compare.\n".to_owned(),
+        (true, false) => return "\na reads the text alone: there is no prompt to compare b's with.\n".to_owned(),
+        (false, true) => return "\nb reads the text alone: there is no prompt to compare a's with.\n".to_owned(),
+        (false, false) => {}
     }
     let [old, new] = [a, b].map(|manifest| manifest.session.prompt.template.as_str());
     if old == new {
