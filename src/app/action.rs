@@ -151,6 +151,20 @@ actions! {
     ChooseSplit: "split", "Choose the split to run";
     /// Picks how many rows to run.
     ChooseLimit: "limit", "Choose how many rows to run";
+    /// Calibrates by content-free inputs.
+    Contextual: "contextual", "Calibrate by what the model says of inputs without content, or no longer";
+    /// Calibrates by the rows' mean.
+    Batch: "batch", "Calibrate by what the model says on average, or no longer";
+    /// Calibrates by labelled rows.
+    Supervised: "supervised", "Calibrate by labelled train rows, or no longer";
+    /// Takes a calibration off.
+    Uncalibrated: "as it is", "Show the run as the model said, without calibration";
+    /// Begins a sweep.
+    Sweep: "sweep", "See how far figures move between prompts that ought to mean the same";
+    /// Begins a search.
+    Search: "search", "Look for a better prompt: wordings, formats, demonstrations";
+    /// Shows the sweep or search.
+    ShowQueue: "sweep or search", "Show the sweep or search that goes on, or was the last";
     /// What is in the data.
     Columns: "columns", "Show the data's columns: codes, counts, what is missing";
     /// Another model.

@@ -5,16 +5,20 @@ use std::sync::Arc;
 
 use crate::data::Split;
 use crate::engine::{Answer, EngineError, ModelInfo, Stats, Trained, Work};
+use crate::session::calibrate::Ask;
 use crate::session::export::Format;
 use crate::session::home::SessionFile;
 use crate::session::overlay::Mark;
+use crate::session::predictions::Prediction;
 use crate::session::prepare::Prepared;
 use crate::session::spec::Session;
 use crate::session::timeline::Version;
 use crate::train::Update;
 
+use super::calibrate::Request;
 use super::contrast::Pair;
 use super::jobs::Ticket;
+use super::queue::QueueKind;
 use super::sheet::RenderRequest;
 use super::sift::SiftRequest;
 use super::simulate::{SurveyRequest, WhatIfRequest};
@@ -108,6 +112,41 @@ pub enum Effect {
         /// The model, for its chat template.
         model: Option<Arc<ModelInfo>>,
     },
+    /// Work out a calibration of a run.
+    Calibrate(Box<Request>),
+    /// Write what the model has to be asked for it.
+    AskCalibration {
+        /// The calibration.
+        request: Box<Request>,
+        /// The run's session and data.
+        prepared: Arc<Prepared>,
+        /// The run's model.
+        model: Arc<ModelInfo>,
+    },
+    /// Keep what the model answered, then work it out.
+    KeepCalibration {
+        /// The calibration.
+        request: Box<Request>,
+        /// What was asked.
+        ask: Arc<Ask>,
+        /// The answers.
+        answers: Vec<Answer>,
+    },
+    /// Tell how good the probabilities of some rows are.
+    Judge {
+        /// Of which run, and the revision of its rows.
+        of: (PathBuf, u64),
+        /// The rows.
+        rows: Vec<Arc<Prediction>>,
+        /// The labels, in the order of the log-probabilities.
+        labels: Vec<String>,
+    },
+    /// Begin a sweep or a search.
+    BeginQueue(Box<BeginQueue>),
+    /// A run of it is over: its answers are taken, and the next run is told.
+    QueueTake(PathBuf),
+    /// Read the prompt that a run was made with.
+    TakePrompt(PathBuf),
     /// Count the shares of a simulated survey.
     Survey(Box<SurveyRequest>),
     /// Write the prompt of a respondent with other values in some variables.
@@ -205,6 +244,26 @@ pub struct Begin {
     pub name: Option<String>,
     /// The run to go on with, instead of a new one.
     pub resume: Option<PathBuf>,
+    /// Whether the same run will do, if there is one: finished as it is, else to go on with.
+    pub reuse: bool,
+}
+
+/// A sweep or search to be begun.
+pub struct BeginQueue {
+    /// Which of the two.
+    pub kind: QueueKind,
+    /// The session with its data.
+    pub prepared: Arc<Prepared>,
+    /// What the session file is called.
+    pub file: String,
+    /// Where runs go.
+    pub runs: PathBuf,
+    /// The split, of a sweep.
+    pub split: Split,
+    /// Only so many rows of it.
+    pub limit: Option<usize>,
+    /// The model.
+    pub model: Arc<ModelInfo>,
 }
 
 /// A training to be begun.

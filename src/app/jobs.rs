@@ -28,12 +28,14 @@ pub enum Purpose {
     Stream,
     /// The rest of the probe.
     ProbeRest,
+    /// What a calibration needs to know.
+    Calibrate,
     /// A run.
     Run,
 }
 
 impl Purpose {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Train,
         Self::Load,
         Self::Next,
@@ -42,6 +44,7 @@ impl Purpose {
         Self::ProbeHead,
         Self::Stream,
         Self::ProbeRest,
+        Self::Calibrate,
         Self::Run,
     ];
 
@@ -55,6 +58,7 @@ impl Purpose {
             Self::WhatIf => "what if",
             Self::ProbeHead | Self::ProbeRest => "probe",
             Self::Stream => "answer",
+            Self::Calibrate => "calibration",
             Self::Run => "run",
         }
     }
@@ -133,7 +137,8 @@ impl Jobs {
         let gives_way = |job: &Job| job.purpose > purpose && job.purpose != Purpose::Load && !job.cancelled;
         let job = self.running.filter(gives_way)?;
         // What gives way to the next-token window is as much wanted as before; else an answer that gives way is stale.
-        let lasting = matches!(job.purpose, Purpose::ProbeHead | Purpose::ProbeRest | Purpose::Run);
+        let lasting =
+            matches!(job.purpose, Purpose::ProbeHead | Purpose::ProbeRest | Purpose::Calibrate | Purpose::Run);
         if lasting || matches!(purpose, Purpose::Next | Purpose::Train) {
             self.want(job.purpose);
         }

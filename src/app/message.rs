@@ -7,7 +7,10 @@ use std::sync::Arc;
 use crossterm::event::{KeyEvent, MouseEvent};
 
 use crate::engine::{Event, Work};
+use crate::metrics::calibration::Quality;
 use crate::model::locate::CachedModel;
+use crate::prompt::PromptSpec;
+use crate::session::calibrate::Ask;
 use crate::session::home::{SessionEntry, SessionFile};
 use crate::session::overlay::Mark;
 use crate::session::predictions::Prediction;
@@ -18,9 +21,11 @@ use crate::session::simulation::Simulation;
 use crate::session::spec::Session;
 use crate::session::timeline::Version;
 
+use super::calibrate::{Request, Worked};
 use super::contrast::Contrast;
 use super::effect::Wanted;
 use super::jobs::Ticket;
+use super::queue::Told;
 use super::run::Run;
 use super::sheet::{Problem, Sheet};
 use super::sift::Sifted;
@@ -176,6 +181,33 @@ pub enum Message {
     },
     /// What is in the columns of the data.
     Described(String),
+    /// A calibration was worked out, or cannot be.
+    Calibrated {
+        /// What was asked for.
+        request: Box<Request>,
+        /// What came of it.
+        worked: Worked,
+    },
+    /// What the model has to be asked for a calibration.
+    CalibrationAsked {
+        /// The calibration.
+        request: Box<Request>,
+        /// The questions.
+        ask: Result<Box<Ask>, String>,
+    },
+    /// How good the probabilities of some rows are.
+    Judged {
+        /// Of which run, and the revision of its rows.
+        of: (PathBuf, u64),
+        /// The figures; none where there are no log-probabilities.
+        quality: Option<Arc<Quality>>,
+    },
+    /// The run that was to be begun is there already.
+    RunThere(PathBuf),
+    /// A sweep or search tells how far it is and what comes next.
+    QueueTold(Result<Box<Told>, String>),
+    /// The prompt that a run was made with.
+    PromptTaken(Result<Box<PromptSpec>, String>),
     /// A version of the prompt has its number.
     Versioned {
         /// The edit that it is.

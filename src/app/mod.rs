@@ -7,6 +7,7 @@
 
 pub mod action;
 pub mod area;
+pub mod calibrate;
 pub mod contrast;
 pub mod demos;
 pub mod editor;
@@ -17,6 +18,7 @@ pub mod keymap;
 pub mod latest;
 pub mod message;
 pub mod probe;
+pub mod queue;
 pub mod run;
 pub mod sheet;
 pub mod sift;

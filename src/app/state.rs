@@ -16,6 +16,7 @@ use crate::session::spec::Session;
 use super::area::Areas;
 use super::jobs::Jobs;
 use super::keymap::Keymap;
+use super::queue::QueueState;
 use super::run::Run;
 use super::simulate::SimulateState;
 use super::toast::Toasts;
@@ -169,6 +170,8 @@ pub struct App {
     pub simulate: SimulateState,
     /// View 6.
     pub runs: RunsState,
+    /// The sweep or search that goes on, or was the last.
+    pub queue: Option<QueueState>,
     /// The user's marks on rows.
     pub marks: HashMap<usize, Mark>,
     /// Unsaved work of the last time, while it is asked about.
@@ -214,6 +217,7 @@ impl App {
             train: TrainState::default(),
             simulate: SimulateState::default(),
             runs: RunsState::default(),
+            queue: None,
             marks: HashMap::new(),
             recovered: None,
             after_save: None,

@@ -9,6 +9,7 @@ use crate::session::runs::RunEntry;
 use crate::session::timeline::Version;
 use crate::text::diff::Line;
 
+use super::calibrate::CalibrateState;
 use super::contrast::ContrastState;
 use super::demos::Demos;
 use super::editor::Editor;
@@ -119,7 +120,7 @@ pub struct PromptState {
 }
 
 /// What the Evaluate view knows beside the run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct EvaluateState {
     /// The split that `run` classifies.
     pub split: Split,
@@ -135,6 +136,8 @@ pub struct EvaluateState {
     pub test_allowed: bool,
     /// A run that begins once the model is there; the folder of one to go on with.
     pub waiting: Option<Option<PathBuf>>,
+    /// Calibrations of the run on the screen.
+    pub calibrate: CalibrateState,
 }
 
 /// View 3.
@@ -233,6 +236,7 @@ impl Default for EvaluateState {
             preparing: None,
             test_allowed: false,
             waiting: None,
+            calibrate: CalibrateState::default(),
         }
     }
 }

@@ -46,6 +46,13 @@ pub enum Window {
         /// The first one shown.
         offset: usize,
     },
+    /// A sweep or a search.
+    Queue {
+        /// Place of the cursor.
+        selected: usize,
+        /// The first line shown.
+        offset: usize,
+    },
     /// The probe's rows.
     Flips {
         /// Place of the cursor.
@@ -145,6 +152,10 @@ pub enum Answer {
     Overwrite,
     /// Deletes a run.
     Delete(PathBuf),
+    /// Opens a run.
+    OpenRun(PathBuf),
+    /// Puts the prompt of a run into view 1.
+    TakePrompt(PathBuf),
     /// Runs the test split.
     RunTest,
     /// Ends the training and keeps the best weights.

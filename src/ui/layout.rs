@@ -227,6 +227,7 @@ fn arrange_window(app: &mut App) {
         Window::Text { .. } => centred(app, 100, rows),
         Window::Timeline { .. } => centred(app, columns.saturating_sub(8).min(130), rows * 4 / 5),
         Window::Flips { .. } => centred(app, columns.saturating_sub(8).min(130), rows * 3 / 4),
+        Window::Queue { .. } => centred(app, columns.saturating_sub(4).min(130), rows),
     };
     let inner = frame::inner(outer);
     let below =
@@ -236,6 +237,7 @@ fn arrange_window(app: &mut App) {
         Window::Picker(_) => Some(below(2)),
         Window::Flips { .. } => Some(below(1)),
         Window::Question(question) => Some(below(lines(&question.text, inner.width) + 1)),
+        Window::Queue { .. } => Some(Rect { height: (inner.height / 2).max(3).saturating_sub(1), ..below(1) }),
         Window::Timeline { .. } => Some(Rect { height: (inner.height / 2).max(3).saturating_sub(1), ..below(1) }),
         _ => None,
     };
@@ -243,6 +245,7 @@ fn arrange_window(app: &mut App) {
     let height = list.map_or(0, |list| usize::from(list.height));
     let (versions, probe) = (app.prompt.versions.len(), app.prompt.probe.rows.len());
     let keys = help::lines(app).len();
+    let queued = app.queue.as_ref().map_or(0, |queue| queue.lines.len());
     match app.windows.last_mut() {
         Some(Window::Help { scroll }) => *scroll = (*scroll).min(keys.saturating_sub(usize::from(inner.height))),
         Some(Window::Text { text, scroll, .. }) => {
@@ -252,6 +255,7 @@ fn arrange_window(app: &mut App) {
             picker.offset = scroll::window(picker.selected, picker.offset, height, picker.hits.len());
         }
         Some(Window::Flips { selected, offset }) => *offset = scroll::window(*selected, *offset, height, probe),
+        Some(Window::Queue { selected, offset }) => *offset = scroll::window(*selected, *offset, height, queued),
         Some(Window::Timeline { selected, offset }) => {
             let from_top = versions.saturating_sub(1 + *selected);
             *offset = scroll::window(from_top, *offset, height, versions);

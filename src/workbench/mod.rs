@@ -9,6 +9,7 @@ mod config;
 mod contrast;
 mod open;
 pub mod picture;
+mod queue;
 mod recorder;
 mod scribe;
 

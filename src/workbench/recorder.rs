@@ -14,6 +14,7 @@ use crate::app::run::{About, Run};
 use crate::engine::{Answer, Cancel, EngineError, Stats, Trained};
 use crate::session::folder::{Manifest, Status};
 use crate::session::prepare::Prepared;
+use crate::session::queue::kept;
 use crate::session::run::{Recording, RunError, Task};
 use crate::session::training::Training;
 use crate::train::Update;
@@ -124,10 +125,12 @@ fn keep(queue: &Receiver<Order>, mailbox: &Mailbox) {
     while let Ok(order) = queue.recv() {
         match order {
             Order::Begin(begin, stop) => match start(*begin, &stop, mailbox) {
-                Ok((begun, run)) => {
+                Ok(Begun::Begun(begun)) => {
+                    let (begun, run) = *begun;
                     recording = Some(begun);
                     mailbox.send(Message::RunBegun(Ok(Box::new(run))));
                 }
+                Ok(Begun::There(folder)) => mailbox.send(Message::RunThere(folder)),
                 Err(error) => mailbox.send(Message::RunBegun(Err(error.to_string()))),
             },
             Order::Work => {
@@ -210,8 +213,16 @@ fn finish(recording: Recording, end: Result<Stats, EngineError>) -> Result<PathB
     }
 }
 
-fn start(begin: Begin, stop: &Cancel, mailbox: &Mailbox) -> Result<(Recording, Run), RunError> {
-    let Begin { prepared, file, runs, split, limit, model, name, resume } = begin;
+/// What came of beginning a run.
+enum Begun {
+    /// It can be answered.
+    Begun(Box<(Recording, Run)>),
+    /// The same run is there already, in this folder.
+    There(PathBuf),
+}
+
+fn start(begin: Begin, stop: &Cancel, mailbox: &Mailbox) -> Result<Begun, RunError> {
+    let Begin { prepared, file, runs, split, limit, model, name, resume, reuse } = begin;
     let mut told = Instant::now();
     let mut progress = |done: usize, total: usize| {
         if told.elapsed() >= TELL {
@@ -229,14 +240,19 @@ fn start(begin: Begin, stop: &Cancel, mailbox: &Mailbox) -> Result<(Recording, R
         }
         None => {
             let task = Task::new(&prepared, &file, split, limit, &model, &mut progress)?.with_name(name);
-            Recording::create(task, &runs)?
+            let same = if reuse { kept(&runs, task.manifest()) } else { None };
+            match same {
+                Some((folder, Status::Finished)) => return Ok(Begun::There(folder)),
+                Some((folder, _)) => Recording::resume(task, &folder)?,
+                None => Recording::create(task, &runs)?,
+            }
         }
     };
     let prepared = Arc::clone(recording.task().prepared());
     let about = about(recording.folder(), recording.task().manifest(), Some(prepared));
     let mut run = Run::new(about, Status::Running, recording.answered().to_vec());
     run.tally = recording.tally();
-    Ok((recording, run))
+    Ok(Begun::Begun(Box::new((recording, run))))
 }
 
 /// What a run is about, by its manifest.

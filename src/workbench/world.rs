@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use crate::app::calibrate::{self, Request, Worked};
 use crate::app::effect::{Effect, Steer};
 use crate::app::jobs::Ticket;
 use crate::app::message::{Message, SaveError};
@@ -28,7 +29,7 @@ use crate::train::Control;
 
 use super::recorder::Recorder;
 use super::scribe::{self, Chosen};
-use super::{contrast, open, watch, welcome};
+use super::{contrast, open, queue, watch, welcome};
 
 /// Rows that a list of similar ones begins with.
 const MOST_SIMILAR: usize = 50;
@@ -122,6 +123,8 @@ pub struct World {
     /// How the training in the engine is steered.
     control: Option<Control>,
     place: Place,
+    /// The sweep or search that goes on.
+    queue: queue::Running,
 }
 
 impl World {
@@ -149,6 +152,7 @@ impl World {
             contrasting: Cancel::default(),
             control: None,
             place,
+            queue: queue::Running::default(),
         };
         Ok((world, receiver))
     }
@@ -171,6 +175,18 @@ impl World {
             self.jobs.remove(&ticket);
         }
         Some(Message::Engine { ticket, event })
+    }
+
+    /// Works a calibration out on another thread.
+    fn calibrate(&self, request: Box<Request>, work: impl FnOnce(&Request) -> Worked + Send + 'static) {
+        let of = request.clone();
+        self.behind(
+            move |error| Message::Calibrated { request: of, worked: Worked::Failed(error) },
+            move |_| {
+                let worked = work(&request);
+                Message::Calibrated { request, worked }
+            },
+        );
     }
 
     /// See [`behind`].
@@ -343,6 +359,27 @@ impl World {
                 );
             }
             Effect::StopContrast => self.contrasting.cancel(),
+            Effect::Calibrate(request) => self.calibrate(request, calibrate::work_out),
+            Effect::KeepCalibration { request, ask, answers } => {
+                self.calibrate(request, move |request| calibrate::keep(request, &ask, &answers));
+            }
+            Effect::AskCalibration { request, prepared, model } => {
+                let of = request.clone();
+                self.behind(
+                    move |error| Message::CalibrationAsked { request: of, ask: Err(error) },
+                    move |_| {
+                        let ask = calibrate::ask(&request, &prepared, &model).map(Box::new);
+                        Message::CalibrationAsked { request, ask }
+                    },
+                );
+            }
+            Effect::Judge { of, rows, labels } => {
+                let failed = of.clone();
+                self.behind(
+                    move |_| Message::Judged { of: failed, quality: None },
+                    move |_| Message::Judged { of, quality: calibrate::judge(&rows, &labels) },
+                );
+            }
             Effect::Copy(text) => return Some(Screen::Copy(text)),
             Effect::EditExternally(text) => return Some(Screen::Edit(text)),
             Effect::Suspend => return Some(Screen::Suspend),
@@ -396,6 +433,24 @@ impl World {
                 Ok("the run is deleted".to_owned())
             }),
             Effect::ExportRun(path, format) => self.tell(move |_| open::export_run(&path, format)),
+            Effect::BeginQueue(of) => {
+                let running = Arc::clone(&self.queue);
+                self.behind(
+                    |error| Message::QueueTold(Err(error)),
+                    move |_| Message::QueueTold(queue::begin(*of, &running).map(Box::new)),
+                );
+            }
+            // In its turn: the run's answers are written by then.
+            Effect::QueueTake(run) => {
+                let (running, kept) = (Arc::clone(&self.queue), Arc::clone(&self.kept));
+                self.in_turn(move |mailbox| {
+                    mailbox.send(Message::QueueTold(queue::take(&run, &running, &kept).map(Box::new)));
+                });
+            }
+            Effect::TakePrompt(run) => self.behind(
+                |error| Message::PromptTaken(Err(error)),
+                move |_| Message::PromptTaken(queue::prompt_of(&run).map(Box::new)),
+            ),
             Effect::WriteComparison(path, text) => self.tell(move |_| contrast::write(&path, &text)),
             Effect::ListModels => self.behind(
                 |error| Message::Models(Err(error)),

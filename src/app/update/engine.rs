@@ -26,11 +26,13 @@ impl App {
         });
         let (recording, training) = (self.recording, self.train.live);
         let what_if = self.simulate.what_if.prompt.is_some();
+        let calibrating = self.evaluate.calibrate.asking.is_some();
         let ready = |purpose| match purpose {
             Purpose::Load => true,
             Purpose::Next | Purpose::Row | Purpose::Stream => model && sheet,
             Purpose::WhatIf => model && what_if,
             Purpose::ProbeHead | Purpose::ProbeRest => model && probe,
+            Purpose::Calibrate => model && calibrating,
             Purpose::Run => model && recording,
             Purpose::Train => training,
         };
@@ -51,6 +53,12 @@ impl App {
         let session = self.session.clone()?;
         if purpose == Purpose::Load {
             return Some(Work::Load(session.now.model));
+        }
+        if purpose == Purpose::Calibrate {
+            // Whatever was answered before it gave way is asked again with the rest.
+            let asking = self.evaluate.calibrate.asking.as_mut()?;
+            asking.answers.clear();
+            return Some(asking.ask.work());
         }
         let labels = self.labels().to_vec();
         let sheet = self.prompt.sheet.clone()?;
@@ -73,7 +81,7 @@ impl App {
         };
         let row = self.row();
         match purpose {
-            Purpose::Load | Purpose::Run | Purpose::Train => None,
+            Purpose::Load | Purpose::Calibrate | Purpose::Run | Purpose::Train => None,
             Purpose::Next => Some(Work::Next { prompt: sheet.text.clone(), top: NEXT_TOKENS }),
             Purpose::WhatIf => {
                 let prompt = self.simulate.what_if.prompt.clone()?;
@@ -189,6 +197,7 @@ impl App {
     fn answered(&mut self, job: Job, answers: Vec<crate::engine::Answer>, fx: &mut Effects) {
         match job.purpose {
             Purpose::Run => fx.push(Effect::Record(answers)),
+            Purpose::Calibrate if !job.cancelled => self.calibration_answers(answers),
             Purpose::WhatIf if !job.cancelled => {
                 let what_if = &mut self.simulate.what_if;
                 for answer in answers {
@@ -224,6 +233,7 @@ impl App {
         match (job.purpose, outcome) {
             (Purpose::Run, Outcome::Answered(stats)) => self.end_run(Ok(stats), fx),
             (Purpose::Train, Outcome::Trained(trained)) => self.end_training(Ok(trained), fx),
+            (Purpose::Calibrate, Outcome::Answered(_)) if !job.cancelled => self.calibration_complete(fx),
             (Purpose::Stream, _) => self.prompt.answer.complete = true,
             (Purpose::WhatIf, _) if !job.cancelled => {
                 let generates = self.session.as_ref().is_some_and(|of| of.now.decode.method == Method::Generate);
@@ -253,6 +263,7 @@ impl App {
         match job.purpose {
             // A run that gave way goes on by itself.
             Purpose::Run if !self.jobs.wants(Purpose::Run) => self.end_run(Err(EngineError::Cancelled), fx),
+            Purpose::Calibrate if !self.jobs.wants(Purpose::Calibrate) => self.calibration_stopped(None),
             Purpose::Train => self.end_training(Err(EngineError::Cancelled), fx),
             Purpose::Load if !self.jobs.wants(Purpose::Load) => {
                 self.evaluate.waiting = None;
@@ -267,6 +278,7 @@ impl App {
         match job.purpose {
             Purpose::Run => self.end_run(Err(error.clone()), fx),
             Purpose::Train => self.end_training(Err(error.clone()), fx),
+            Purpose::Calibrate => self.calibration_stopped(Some(text)),
             Purpose::Load => {
                 self.evaluate.waiting = None;
                 self.complain(format!("the model cannot be loaded: {text}"));

@@ -7,9 +7,11 @@ use crate::app::action::{Action, Context};
 use crate::app::effect::Effect;
 use crate::app::jobs::Purpose;
 use crate::app::keymap::Chord;
+use crate::app::queue::QueueKind;
 use crate::app::state::App;
 use crate::app::view::{Pane, View};
 use crate::app::window::{Choice, Item, Picker, Window};
+use crate::metrics::calibration::Method;
 
 /// Actions that the palette leaves out: moving about, and typing.
 fn is_plain(action: Action) -> bool {
@@ -151,6 +153,13 @@ impl App {
             Action::SaveAs => self.ask_name(),
             Action::ChooseSplit => self.choose_split(),
             Action::ChooseLimit => self.choose_limit(),
+            Action::Contextual => self.calibrate(Method::Contextual, fx),
+            Action::Batch => self.calibrate(Method::Batch, fx),
+            Action::Supervised => self.calibrate(Method::Supervised, fx),
+            Action::Uncalibrated => self.calibrate(Method::None, fx),
+            Action::Sweep => self.begin_queue(QueueKind::Sweep, fx),
+            Action::Search => self.begin_queue(QueueKind::Search, fx),
+            Action::ShowQueue => self.open_queue(),
             Action::Models => self.choose_model(fx),
             Action::Columns => self.open_columns(fx),
             Action::Sessions => self.choose_session(fx),
@@ -285,9 +294,15 @@ impl App {
         let waiting = self.jobs.wants(Purpose::Run);
         // What waits for a template that can be rendered is no work yet.
         let any = self.jobs.running().is_some() || waiting;
-        for purpose in
-            [Purpose::Next, Purpose::Row, Purpose::WhatIf, Purpose::ProbeHead, Purpose::Stream, Purpose::ProbeRest]
-        {
+        for purpose in [
+            Purpose::Next,
+            Purpose::Row,
+            Purpose::WhatIf,
+            Purpose::ProbeHead,
+            Purpose::Stream,
+            Purpose::ProbeRest,
+            Purpose::Calibrate,
+        ] {
             self.jobs.forget(purpose);
         }
         self.jobs.forget(Purpose::Run);

@@ -1,11 +1,13 @@
 //! What happens to the state when something happens in the world, one file a subject.
 
+mod calibrate;
 mod contrast;
 mod demos;
 mod engine;
 mod keys;
 mod mouse;
 mod prompt;
+mod queue;
 mod rows;
 mod run;
 mod runs;
@@ -85,6 +87,12 @@ impl App {
             Message::Surveyed { of, beside, figures } => self.surveyed(of, beside, figures),
             Message::WhatIf { asked, prompt } => self.what_if_written(&asked, prompt, fx),
             Message::Described(text) => self.open_window(Window::Text { title: "Columns".to_owned(), text, scroll: 0 }),
+            Message::Calibrated { request, worked } => self.calibrated(*request, worked, fx),
+            Message::CalibrationAsked { request, ask } => self.calibration_asked(*request, ask.map(|ask| *ask)),
+            Message::Judged { of, quality } => self.judged((&of.0, of.1), quality),
+            Message::RunThere(path) => self.run_there(path, fx),
+            Message::QueueTold(told) => self.queue_told(told.map(|told| *told), fx),
+            Message::PromptTaken(prompt) => self.prompt_taken(prompt.map(|prompt| *prompt), fx),
             Message::Versioned { edit, version } => self.versioned(edit, *version, fx),
             Message::Runs { entries, trainings } => self.runs_listed(entries, trainings),
             Message::RunsChanged => self.list_runs(fx),
@@ -115,6 +123,7 @@ impl App {
         self.ask_detail(fx);
         self.ask_compare(fx);
         self.ask_contrast(fx);
+        self.ask_quality(fx);
         self.ask_survey(fx);
         self.ask_what_if(fx);
         self.watch_training();

@@ -177,7 +177,7 @@ impl App {
                 let place = (picker.offset + line).min(picker.hits.len().saturating_sub(1));
                 (place, &mut picker.selected)
             }
-            Some(Window::Flips { selected, offset }) => (*offset + line, selected),
+            Some(Window::Flips { selected, offset } | Window::Queue { selected, offset }) => (*offset + line, selected),
             Some(Window::Timeline { selected, offset }) => {
                 let Some(place) = versions.checked_sub(1 + *offset + line) else { return };
                 (place, selected)

@@ -36,7 +36,7 @@ impl App {
 
     /// Begins a run, or goes on with the one in a folder.
     pub(super) fn begin_run(&mut self, resume: Option<PathBuf>, fx: &mut Effects) {
-        if self.recording || self.evaluate.preparing.is_some() {
+        if self.recording || self.evaluate.preparing.is_some() || self.queue_is_live() {
             return self.note("a run is going on: Ctrl-C stops it");
         }
         if self.is_training() {
@@ -65,6 +65,7 @@ impl App {
             model,
             name,
             resume,
+            reuse: false,
         };
         self.evaluate.preparing = Some((0, 0));
         fx.push(Effect::BeginRun(Box::new(begin)));
@@ -92,11 +93,20 @@ impl App {
                 self.runs.sought = Some(run.about.path.clone());
                 self.look_at(run);
                 self.jobs.want(Purpose::Run);
-                self.accept_silently(fx);
+                if !self.queue_is_live() {
+                    self.accept_silently(fx);
+                }
             }
+            Err(error) if self.queue_run_ended(&Err((error.clone(), false)), fx) => {}
             Err(error) if error == "cancelled" => self.note("the run was not begun"),
             Err(error) => self.complain(error),
         }
+    }
+
+    /// The run that a queue was to begin is there already.
+    pub(super) fn run_there(&mut self, path: PathBuf, fx: &mut Effects) {
+        self.evaluate.preparing = None;
+        self.queue_run_ended(&Ok(path), fx);
     }
 
     /// Shows a run in the views.
@@ -104,6 +114,7 @@ impl App {
         // Listings of the run before are told from those of this one by their revisions.
         self.revisions += 1 << 32;
         run.revision = self.revisions;
+        self.evaluate.calibrate.shown = None;
         let same = self.run.as_ref().is_some_and(|old| old.about.path == run.about.path);
         let labels = run.confusion.labels().len();
         // Until they are listed anew: the same run may have come back with fewer rows.
@@ -162,8 +173,10 @@ impl App {
     /// The run is over.
     pub(super) fn run_ended(&mut self, end: Result<PathBuf, (String, bool)>, fx: &mut Effects) {
         self.recording = false;
+        let queued = self.queue_run_ended(&end, fx);
         let Some(run) = self.run.as_mut().filter(|run| run.is_live()) else { return };
         match end {
+            Ok(_) if queued => run.status = Status::Finished,
             Ok(path) => {
                 run.status = Status::Finished;
                 let told = run.report.as_ref().map_or_else(String::new, |report| {

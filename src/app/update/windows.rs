@@ -82,6 +82,8 @@ impl App {
             }
             Answer::Overwrite => self.save(true, fx),
             Answer::Delete(path) => fx.push(Effect::DeleteRun(path)),
+            Answer::OpenRun(path) => self.open_run(path, fx),
+            Answer::TakePrompt(path) => fx.push(Effect::TakePrompt(path)),
             Answer::RunTest => {
                 self.evaluate.test_allowed = true;
                 self.run_split(fx);
@@ -99,6 +101,9 @@ impl App {
         if action == Action::Back {
             self.close_window(fx);
             return;
+        }
+        if matches!(self.windows.last(), Some(Window::Queue { .. })) {
+            return self.act_in_queue(action, by, fx);
         }
         let versions = self.prompt.versions.len();
         let rows = self.prompt.probe.rows.len();

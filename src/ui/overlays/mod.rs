@@ -3,6 +3,7 @@
 pub(in crate::ui) mod help;
 mod list;
 mod next;
+mod queue;
 mod reading;
 mod timeline;
 mod toast;
@@ -57,6 +58,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>) {
             Window::Text { title, text, scroll } => reading::draw(canvas, outer, title, text, *scroll),
             Window::Next(next) => next::draw(canvas, outer, next),
             Window::Timeline { selected, offset } => timeline::draw(canvas, outer, *selected, *offset),
+            Window::Queue { selected, offset } => queue::draw(canvas, outer, *selected, *offset),
             Window::Flips { selected, offset } => list::flips(canvas, outer, *selected, *offset),
         }
     }

@@ -13,7 +13,9 @@ fn actions(app: &App) -> Vec<Action> {
     match app.windows.last() {
         Some(Window::Picker(_)) => return vec![Open, Up, Down, Back],
         Some(Window::Input(_)) => return vec![Enter, Back],
-        Some(Window::Timeline { .. } | Window::Flips { .. }) => return vec![Open, Up, Down, Back],
+        Some(Window::Timeline { .. } | Window::Flips { .. } | Window::Queue { .. }) => {
+            return vec![Open, Up, Down, Back];
+        }
         Some(_) => return vec![Up, Down, Back],
         None if app.is_typing() => return vec![Back, Undo, Redo, Find, EditExternally, RunSplit, NextPane],
         None => {}
@@ -23,8 +25,8 @@ fn actions(app: &App) -> Vec<Action> {
         Pane::Demos => &[Toggle, MoveUp, MoveDown, Lock, Strategy, Draw, MoreShots, FewerShots, Find],
         Pane::Row | Pane::Answer => &[RunRow, PreviousRow, NextRow, Fold, Probabilities, NextToken, GoToRow],
         Pane::Probe => &[Flips, Accept, Timeline, Left, Right],
-        Pane::Report => &[ChooseSplit, ChooseLimit, Copy],
-        Pane::Matrix => &[Open, ChooseSplit, ChooseLimit, Copy],
+        Pane::Report => &[Contextual, Batch, Supervised, Uncalibrated, ChooseSplit, ChooseLimit, Copy],
+        Pane::Matrix => &[Open, Contextual, Batch, Supervised, Uncalibrated, ChooseSplit, ChooseLimit, Copy],
         Pane::Rows => &[Open, Find, Show, Sort, Reverse, UseAsDemo, Try, Tag, Note, Doubt, Copy],
         Pane::Detail => &[UseAsDemo, Try, Tag, Note, Doubt, Copy, Back],
         Pane::Loss | Pane::Metrics | Pane::Events => training(app),
@@ -33,7 +35,7 @@ fn actions(app: &App) -> Vec<Action> {
         Pane::Shares => &[Open, Weights, Missing, NextGrouping, Columns, Copy],
         Pane::Groups => &[Open, NextGrouping, Weights, Missing, Copy],
         Pane::Tally => &[Open, Copy],
-        Pane::Runs => &[Open, Mark, Rename, Export, Resume, Delete],
+        Pane::Runs => &[Open, Mark, Sweep, Search, Rename, Export, Resume, Delete],
         Pane::Compare if app.runs.contrast.asked.is_some() => &[Open, Up, Down, ExportComparison, Copy],
         Pane::Compare => &[Up, Down],
     };

@@ -2,8 +2,9 @@
 
 use ratatui::layout::Rect;
 
-use crate::app::App;
 use crate::app::run::Run;
+use crate::app::{Action, App};
+use crate::metrics::calibration::{Method, Quality};
 use crate::metrics::report::wilson;
 use crate::metrics::{Layout, Report, classification_report};
 use crate::session::folder::Status;
@@ -32,7 +33,7 @@ pub(super) fn titles(app: &App) -> Titles {
 }
 
 /// A duration as `1:05`, a long one as `2:01:05`.
-pub(super) fn clock(seconds: f64) -> String {
+pub(in crate::ui) fn clock(seconds: f64) -> String {
     let seconds = seconds.round() as u64;
     if seconds >= 3600 {
         return format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
@@ -41,7 +42,8 @@ pub(super) fn clock(seconds: f64) -> String {
 }
 
 /// The lines of the report.
-fn lines(run: &Run, report: &Report, ascii: bool) -> Vec<String> {
+fn lines(app: &App, run: &Run, report: &Report) -> Vec<String> {
+    let ascii = app.look.ascii;
     let to = if ascii { ".." } else { "…" };
     let interval = |[low, high]: [f64; 2]| format!("{low:.3}{to}{high:.3}");
     let mut lines: Vec<String> =
@@ -55,6 +57,7 @@ fn lines(run: &Run, report: &Report, ascii: bool) -> Vec<String> {
     lines.push(format!("                  the run is {verdict} it by {:.3}", lead.abs()));
     lines.push(format!("macro-F1  {:.3}   balanced accuracy {:.3}", report.macro_f1, report.balanced_accuracy));
     lines.push(format!("kappa     {:.3}   MCC {:.3}", report.kappa, report.mcc));
+    lines.extend(calibration(app, run));
     lines.push(String::new());
     lines.push("95% (Wilson)       precision          recall".to_owned());
     for (label, scores) in &report.classes {
@@ -68,7 +71,101 @@ fn lines(run: &Run, report: &Report, ascii: bool) -> Vec<String> {
     if unlabelled > 0 {
         lines.push(format!("{unlabelled} rows without a gold label are not counted"));
     }
+    if let Some(quality) = quality(app, run) {
+        lines.push(String::new());
+        lines.extend(reliability(quality, ascii));
+        lines.push(String::new());
+        lines.extend(coverage(quality, ascii));
+    }
     lines
+}
+
+/// How good the probabilities on the screen are, once that is known.
+fn quality<'a>(app: &'a App, run: &Run) -> Option<&'a Quality> {
+    let (of, quality) = app.evaluate.calibrate.quality.as_ref()?;
+    quality.as_deref().filter(|_| of.0 == run.about.path && of.1 == run.revision)
+}
+
+/// Which calibration is on, what it goes by, and what else there is.
+fn calibration(app: &App, run: &Run) -> Vec<String> {
+    let state = &app.evaluate.calibrate;
+    let scored = run.rows.first().is_some_and(|row| row.logprobs.iter().any(Option::is_some));
+    if run.is_live() || !scored {
+        return Vec::new();
+    }
+    let key =
+        |action| app.keymap.chord(&app.contexts(), action).map_or_else(String::new, |chord| chord.show(app.look.ascii));
+    let mut lines = vec![String::new()];
+    let now = match state.wanted {
+        Some(method) => format!("{} is being worked out", method.name()),
+        None => state.method().name().to_owned(),
+    };
+    lines.push(format!("calibration: {now}"));
+    let others = [
+        (Method::Contextual, Action::Contextual),
+        (Method::Batch, Action::Batch),
+        (Method::Supervised, Action::Supervised),
+        (Method::None, Action::Uncalibrated),
+    ];
+    let others: Vec<String> = others
+        .into_iter()
+        .filter(|(method, _)| *method != state.method())
+        .map(|(method, action)| (method, key(action)))
+        .filter(|(_, key)| !key.is_empty())
+        .map(|(method, key)| format!("{key} {}", method.name()))
+        .collect();
+    if !others.is_empty() {
+        lines.push(format!("  {}", others.join("   ")));
+    }
+    lines.extend(state.shown.as_ref().map(|shown| format!("  {}", shown.why)));
+    if let Some(quality) = quality(app, run) {
+        lines.push(format!("ECE       {:.3}   Brier score {:.3}", quality.ece, quality.brier));
+    }
+    lines
+}
+
+/// The reliability diagram: of the rows with a confidence, how many are right.
+fn reliability(quality: &Quality, ascii: bool) -> Vec<String> {
+    let mut lines = vec!["confidence      right               rows".to_owned()];
+    for (tenth, bin) in quality.bins.iter().enumerate().filter(|(_, bin)| bin.rows > 0) {
+        let from = tenth as f64 / 10.0;
+        let bar = stroke(bin.accuracy, Some(bin.confidence), ascii);
+        lines.push(format!("{from:.1} to {:.1}  {bar} {:.2}  {:>5}", from + 0.1, bin.accuracy, bin.rows));
+    }
+    let mark = if ascii { "|" } else { "│" };
+    lines.push(format!("  {mark} is where it would be if confidence were right"));
+    lines
+}
+
+/// What is left if the least sure rows go to people.
+fn coverage(quality: &Quality, ascii: bool) -> Vec<String> {
+    let mut lines = vec!["surest kept     right               rows".to_owned()];
+    for share in [1.0, 0.9, 0.8, 0.7, 0.5, 0.3, 0.1] {
+        let Some(kept) = quality.kept(share).filter(|kept| (kept.coverage - share).abs() < 0.05) else { continue };
+        let right = 1.0 - kept.risk;
+        lines.push(format!(
+            "{:>10.0}%  {} {right:.2}  {:>5}",
+            100.0 * kept.coverage,
+            stroke(right, None, ascii),
+            kept.rows
+        ));
+    }
+    lines.push(format!("area under the risk-coverage curve {:.3}", quality.aurc));
+    lines
+}
+
+/// A share as a bar of sixteen columns, with a mark where it ought to be.
+fn stroke(share: f64, mark: Option<f64>, ascii: bool) -> String {
+    const COLUMNS: usize = 16;
+    let (full, rest, at) = if ascii { ('#', '.', '|') } else { ('█', '·', '│') };
+    let place = |share: f64| ((share * COLUMNS as f64).round() as usize).min(COLUMNS);
+    let marked = mark.map(|mark| place(mark).min(COLUMNS - 1));
+    let cell = |column: usize| match column {
+        _ if marked == Some(column) => at,
+        _ if column < place(share) => full,
+        _ => rest,
+    };
+    (0..COLUMNS).map(cell).collect()
 }
 
 /// The figures on one line.
@@ -92,7 +189,7 @@ pub(super) fn summary(canvas: &mut Canvas<'_>, line: Rect) {
 /// Lines of the pane, with those above the report.
 pub(in crate::ui) fn height(app: &App) -> usize {
     let run = app.run.as_ref();
-    run.and_then(|run| Some(2 + lines(run, run.report.as_ref()?, false).len())).unwrap_or(0)
+    run.and_then(|run| Some(2 + lines(app, run, run.report.as_ref()?).len())).unwrap_or(0)
 }
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
@@ -123,7 +220,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
         canvas.line(below.x + 1, below.y, below.width, &[(text, theme.dim)]);
         return;
     };
-    let lines = lines(run, report, ascii);
+    let lines = lines(app, run, report);
     let most = lines.len().saturating_sub(usize::from(below.height));
     for (line, y) in lines.iter().skip(app.evaluate.scroll.min(most)).zip(below.y..below.bottom()) {
         let style = match line.trim_start() {
@@ -134,7 +231,10 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
                     theme.text
                 }
             }
-            line if line.starts_with("precision") || line.starts_with("95%") => theme.dim,
+            line if ["precision", "95%", "confidence ", "surest "].iter().any(|head| line.starts_with(head)) => {
+                theme.dim
+            }
+            line if line.starts_with("calibration") => theme.heading,
             line if line.starts_with("accuracy  ") => theme.heading,
             _ => theme.text,
         };
@@ -148,7 +248,6 @@ fn empty(app: &App) -> Vec<String> {
         |action| app.keymap.chord(&app.contexts(), action).map_or_else(String::new, |chord| chord.show(app.look.ascii));
     let rows = app.prepared().map_or(0, |prepared| prepared.data.split(app.evaluate.split).len());
     let rows = app.evaluate.limit.map_or(rows, |limit| limit.min(rows));
-    use crate::app::Action;
     if let Some((done, total)) = app.evaluate.preparing {
         return vec![format!("writing the prompts: {done} of {total}")];
     }
