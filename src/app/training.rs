@@ -321,7 +321,14 @@ impl TrainState {
             (self.scroll, self.events_scroll) = (0, 0);
             self.overlays.retain(|overlay| overlay.path != watched.path);
         }
+        let last = watched.step();
         self.shown = Some(watched);
+        // Read again it may have fewer steps: it was taken up at an earlier checkpoint.
+        if let Some(cursor) = self.cursor {
+            let (place, span) = (cursor.min(last), self.span());
+            self.cursor = Some(place);
+            self.from = self.from.clamp(place.saturating_sub(span), place);
+        }
     }
 
     /// How strongly the loss is smoothed, from 0 to below 1.

@@ -67,7 +67,7 @@ impl App {
 
     /// Actions in the list of runs and in the comparison.
     pub(super) fn act_in_runs(&mut self, action: Action, fx: &mut Effects) {
-        let page = self.areas.inner(Pane::Runs).height.max(3) as isize - 2;
+        let page = self.areas.inner(self.pane()).height.max(3) as isize - 2;
         let by = lines(action, page);
         if let Some(by) = by {
             if self.pane() == Pane::Compare && self.move_in_contrast(by) {

@@ -124,6 +124,7 @@ fn walk(name: &str, size: (u16, u16)) {
     desk.focus(Pane::Compare);
     desk.sees("accuracy 1.000");
     desk.sees("from A's prompt to B's");
+    desk.press(&["<pagedown>"]);
     desk.sees("please-]");
 
     // Save, quit.
