@@ -12,6 +12,7 @@ use crate::model::locate::CachedModel;
 use crate::prompt::PromptSpec;
 use crate::session::calibrate::Ask;
 use crate::session::home::{SessionEntry, SessionFile};
+use crate::session::ledger::Tried;
 use crate::session::overlay::Mark;
 use crate::session::predictions::Prediction;
 use crate::session::prepare::Prepared;
@@ -221,6 +222,8 @@ pub enum Message {
         entries: Vec<RunEntry>,
         /// Folders of those that are trainings.
         trainings: HashSet<PathBuf>,
+        /// How much was tried of the session.
+        tried: Option<Tried>,
     },
     /// Folders of runs were changed.
     RunsChanged,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::data::Split;
+use crate::session::ledger::Tried;
 use crate::session::runs::RunEntry;
 use crate::session::timeline::Version;
 use crate::text::diff::Line;
@@ -192,6 +193,8 @@ pub struct RunsState {
     pub scroll: usize,
     /// Whether they are being looked for.
     pub loading: bool,
+    /// How much was tried of the session that is open.
+    pub tried: Option<Tried>,
 }
 
 impl Default for PromptState {

@@ -312,6 +312,9 @@ pub(super) fn print(summary: &Summary, manifest: Option<&Manifest>) -> Result<()
     let mut text = classification_report(&report.confusion, &crate::metrics::Layout::default());
     text.push('\n');
     text += &self::summary(report, &manifest.map(figures).unwrap_or_default());
+    if let Some(tried) = manifest.and_then(|manifest| manifest.tried) {
+        text += &format!("{:>17}  {}\n", "so far", tried.text());
+    }
     if let Some(simulation) = &summary.simulation {
         text += &simulation::text::plain(simulation);
     }

@@ -60,8 +60,9 @@ impl FromStr for Method {
     }
 }
 
-/// What is done to the log-probabilities of a row: label `k` scores `scale * logprob[k] + offsets[k]`. Probabilities are the
-/// softmax of the scores; the label that is predicted has the highest score with `decision[k]` added.
+/// What is done to the log-probabilities of a row. Probabilities are the softmax of `scale * logprob[k] + offsets[k]`; the label
+/// that is predicted has the highest `logprob[k] + decision[k]`. The two differ for supervised calibration alone, where
+/// probabilities are to be believed and answers are to be right for rare labels too.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
     scale: f64,
@@ -71,7 +72,7 @@ pub struct Calibration {
 
 impl Calibration {
     fn moved(offsets: Vec<f64>) -> Self {
-        Self { scale: 1.0, decision: vec![0.0; offsets.len()], offsets }
+        Self { scale: 1.0, decision: offsets.clone(), offsets }
     }
 
     /// Nothing is moved.
@@ -104,7 +105,7 @@ impl Calibration {
     }
 
     /// Fitted on labelled rows: scale and offsets by maximum likelihood (with a light ridge, so that separable rows have
-    /// an end), then a threshold on them that gives these rows the highest macro-F1. `gold` are places of labels. `go_on`
+    /// an end), and for the answers thresholds on the log-probabilities that give these rows the highest macro-F1. `gold` are places of labels. `go_on`
     /// is asked between steps; none where it says no, or where no row can be used.
     pub fn supervised(rows: &[Vec<f64>], gold: &[usize], go_on: &mut dyn FnMut() -> bool) -> Option<Self> {
         let known: Vec<(&Vec<f64>, usize)> =
@@ -117,7 +118,7 @@ impl Calibration {
     }
 
     fn decided<'a>(&'a self, logprobs: &'a [f64]) -> impl Iterator<Item = f64> + 'a {
-        self.scores(logprobs).zip(&self.decision).map(|(score, more)| score + more)
+        logprobs.iter().zip(&self.decision).map(|(logprob, more)| logprob + more)
     }
 
     /// The place of the label that is predicted, the first of equals; none without numbers.

@@ -5,6 +5,7 @@
 //! prompt and model, and kept in `calibration.json` in its folder. Nothing of the run itself is changed: a calibration is a
 //! way to look at it.
 
+use std::borrow::Borrow;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -333,11 +334,11 @@ pub fn fit(
     method: Method,
     kept: &Kept,
     split: Split,
-    rows: &[impl AsRef<Prediction>],
+    rows: &[impl Borrow<Prediction>],
     labels: &[String],
     go_on: &mut dyn FnMut() -> bool,
 ) -> Result<Fitted, CalibrateError> {
-    let of_rows = || rows.iter().filter_map(|row| logprobs(row.as_ref()));
+    let of_rows = || rows.iter().filter_map(|row| logprobs(row.borrow()));
     if of_rows().next().is_none() {
         return Err(CalibrateError::NoLogprobs);
     }
@@ -401,7 +402,7 @@ fn leaning<'a>(rows: impl Iterator<Item = &'a Vec<f64>>, labels: &[String]) -> S
 
 /// The rows as a calibration answers them: label, margin and normalised log-probabilities. Rows without
 /// log-probabilities are as they were.
-pub fn apply(calibration: &Calibration, rows: &[impl AsRef<Prediction>], labels: &[String]) -> Vec<Prediction> {
+pub fn apply(calibration: &Calibration, rows: &[impl Borrow<Prediction>], labels: &[String]) -> Vec<Prediction> {
     let calibrated = |row: &Prediction| {
         let Some(logprobs) = logprobs(row) else { return row.clone() };
         let Some(label) = calibration.predicted(&logprobs).and_then(|label| labels.get(label)) else {
@@ -414,15 +415,15 @@ pub fn apply(calibration: &Calibration, rows: &[impl AsRef<Prediction>], labels:
             ..row.clone()
         }
     };
-    rows.iter().map(|row| calibrated(row.as_ref())).collect()
+    rows.iter().map(|row| calibrated(row.borrow())).collect()
 }
 
 /// How good the probabilities of some rows are, by their gold labels.
-pub fn quality(rows: &[impl AsRef<Prediction>], labels: &[String]) -> Option<Quality> {
+pub fn quality(rows: &[impl Borrow<Prediction>], labels: &[String]) -> Option<Quality> {
     let mut probabilities = Vec::new();
     let (mut predicted, mut gold) = (Vec::new(), Vec::new());
     for row in rows {
-        let row = row.as_ref();
+        let row = row.borrow();
         let place = |label: &String| labels.iter().position(|known| known == label);
         let Some(of_gold) = row.gold.as_ref().and_then(place) else { continue };
         let (Some(shares), Some(label)) = (super::predictions::probabilities(&row.logprobs), place(&row.predicted))

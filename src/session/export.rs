@@ -3,6 +3,7 @@
 //! A run folder is read as it lies on disk, and may belong to a run that is not finished: what is there is exported.
 //! `manifest.json` is read as plain JSON, so that runs of other versions of the program can be exported too.
 
+mod calibration;
 mod cases;
 mod charts;
 mod document;
@@ -19,6 +20,7 @@ use serde_json::{Map, Value};
 
 use document::Document;
 
+use super::calibrate::Kept;
 use super::predictions::{self, Prediction, Predictions, PredictionsError};
 
 /// The formats of an export.
@@ -107,7 +109,9 @@ pub fn export(run: &Path, format: Format, out: &mut dyn Write) -> Result<(), Exp
         Format::Md | Format::Html => {
             let name = run.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
             let (manifest, report) = (json("manifest.json")?, json("report.json")?);
-            let document = Document::of(&name, &manifest, &report, &predictions);
+            // What cannot be read there is left out.
+            let kept = Kept::read(run).unwrap_or_default();
+            let document = Document::of(&name, &manifest, &report, &predictions, &kept);
             let text = match format {
                 Format::Html => html::write(run, &manifest, &document, &predictions)?,
                 _ => markdown::write(&document),

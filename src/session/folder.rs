@@ -208,9 +208,6 @@ pub struct PromptRecord {
     pub demos: Vec<usize>,
     /// Rows whose prompt shows a demonstration with their very text.
     pub duplicates: usize,
-    /// Whether a classifier was given the texts alone and the session's templates were not used; not said of a training.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub text_alone: bool,
 }
 
 /// A model, exactly.
@@ -247,7 +244,7 @@ pub struct Leg {
 impl Manifest {
     /// Whether what was run reads the rows' texts with no prompt around them: a classifier, or one that is trained.
     pub fn reads_text_alone(&self) -> bool {
-        self.training.is_some() || self.prompt.text_alone
+        self.training.is_some() || self.model.classifier
     }
 
     /// Reads the manifest of a run's folder.

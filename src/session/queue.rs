@@ -6,11 +6,13 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::data::Split;
 use crate::metrics::Report;
+use crate::metrics::calibration::Method;
 
+use super::calibrate::{self, Kept};
 use super::folder::{Manifest, Status};
 use super::predictions::Prediction;
 use super::run;
@@ -39,6 +41,33 @@ pub struct Answered {
     pub run: PathBuf,
     /// Its rows, in the order of the split.
     pub rows: Vec<Prediction>,
+}
+
+/// Calibrations that need neither labels nor further answers, and so can be taken off before a prompt is judged: a model that
+/// answers one label whatever it reads has the same figures with every prompt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Leveled {
+    /// As the model says.
+    #[default]
+    None,
+    /// Less what it says on average over the rows of the run.
+    Batch,
+}
+
+impl Leveled {
+    /// The answers so calibrated; those without log-probabilities as they are.
+    pub(super) fn of(self, answered: Answered, labels: &[String]) -> Answered {
+        if self == Self::None {
+            return answered;
+        }
+        let rows: Vec<&Prediction> = answered.rows.iter().collect();
+        let fitted = calibrate::fit(Method::Batch, &Kept::default(), Split::Validation, &rows, labels, &mut || true);
+        match fitted {
+            Ok(fitted) => Answered { rows: calibrate::apply(&fitted.calibration, &rows, labels), run: answered.run },
+            Err(_) => answered,
+        }
+    }
 }
 
 /// Accuracy and macro-F1.

@@ -15,7 +15,7 @@ use crate::prompt::{DemoStrategy, PromptError, PromptSpec};
 
 use super::predictions::{Prediction, probabilities};
 use super::prepare::Prepared;
-use super::queue::{Answered, Line, Proposal, Queue, Scores};
+use super::queue::{Answered, Leveled, Line, Proposal, Queue, Scores};
 use super::spec::Session;
 use super::vary::{self, Format, Variation};
 
@@ -65,13 +65,23 @@ pub struct SearchSpec {
     pub propose: usize,
     /// What is to grow.
     pub by: By,
+    /// How answers are calibrated before they are judged.
+    pub calibration: Leveled,
     /// Seed of the demonstrations that are drawn.
     pub seed: u32,
 }
 
 impl Default for SearchSpec {
     fn default() -> Self {
-        Self { budget: 20, choose: 100, judge: 200, propose: 60, by: By::default(), seed: 42 }
+        Self {
+            budget: 20,
+            choose: 100,
+            judge: 200,
+            propose: 60,
+            by: By::default(),
+            calibration: Leveled::default(),
+            seed: 42,
+        }
     }
 }
 
@@ -420,6 +430,7 @@ impl Queue for Search {
     }
 
     fn take(&mut self, answered: Answered) {
+        let answered = self.spec.calibration.of(answered, &self.labels);
         match self.awaited {
             Some(Awaited::Choice) => {
                 let last = self.candidates.len().saturating_sub(1);

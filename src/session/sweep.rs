@@ -11,7 +11,7 @@ use crate::prompt::{PromptError, PromptSpec};
 
 use super::predictions::Prediction;
 use super::prepare::Prepared;
-use super::queue::{Answered, Line, Proposal, Queue, Scores};
+use super::queue::{Answered, Leveled, Line, Proposal, Queue, Scores};
 use super::spec::Session;
 use super::vary::{self, Format, Kind, Variation};
 
@@ -34,6 +34,8 @@ pub struct SweepSpec {
     pub formats: Vec<Format>,
     /// The first so many rows of the split.
     pub rows: usize,
+    /// How answers are calibrated before they are judged.
+    pub calibration: Leveled,
     /// Seed of the orders.
     pub seed: u32,
 }
@@ -48,6 +50,7 @@ impl Default for SweepSpec {
             paraphrases: Vec::new(),
             formats: Format::ALL.to_vec(),
             rows: 100,
+            calibration: Leveled::default(),
             seed: 42,
         }
     }
@@ -102,6 +105,8 @@ pub struct Sweep {
     variations: Vec<Variation>,
     notes: Vec<String>,
     answered: Vec<Answered>,
+    calibration: Leveled,
+    labels: Vec<String>,
 }
 
 impl Sweep {
@@ -111,7 +116,9 @@ impl Sweep {
         let (variations, notes) = vary::variations(prepared, &spec)?;
         let session = prepared.session.clone();
         let rows = Some(rows.unwrap_or(spec.rows));
-        Ok(Self { session, split, rows, variations, notes, answered: Vec::new() })
+        let labels = prepared.data.labels().to_vec();
+        let calibration = spec.calibration;
+        Ok(Self { session, split, rows, variations, notes, answered: Vec::new(), calibration, labels })
     }
 
     /// What could not be varied.
@@ -180,7 +187,7 @@ impl Queue for Sweep {
     }
 
     fn take(&mut self, answered: Answered) {
-        self.answered.push(answered);
+        self.answered.push(self.calibration.of(answered, &self.labels));
     }
 
     fn lines(&self) -> Vec<Line> {

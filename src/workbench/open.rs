@@ -13,7 +13,7 @@ use crate::session::home::HomeError;
 use crate::session::overlay::{OVERLAY, Overlay};
 use crate::session::prepare::Prepared;
 use crate::session::timeline::{Timeline, VERSIONS};
-use crate::session::{SessionFile, recovery, runs};
+use crate::session::{SessionFile, ledger, recovery, runs};
 
 use super::recorder::{about, prepared_for};
 use super::watch::is_training;
@@ -88,7 +88,9 @@ pub fn list_runs(file: &SessionFile, out: Option<&Path>) -> Message {
     folders.extend(runs::folders(file));
     let entries = runs::list(&folders);
     let trainings = entries.iter().map(|entry| &entry.path).filter(|path| is_training(path)).cloned().collect();
-    Message::Runs { entries, trainings }
+    // What cannot be read is not told.
+    let tried = ledger::tried(out.unwrap_or(file.runs()), &file.name).ok();
+    Message::Runs { entries, trainings, tried }
 }
 
 /// Reads a run, with its data where that can still be read.

@@ -96,7 +96,7 @@ fn a_classifier_has_no_prompt() {
     let read_alone = |run: &str| {
         let path = home.path().join(run).join("manifest.json");
         let mut manifest: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        manifest["prompt"]["text_alone"] = true.into();
+        manifest["model"]["classifier"] = true.into();
         std::fs::write(&path, manifest.to_string()).unwrap();
     };
     read_alone(&b);

@@ -70,7 +70,8 @@ fn a_survey_is_told_by_run_report_and_export() {
     // "dieBasis" and "No answer" are those of no respondent.
     assert!(!stdout.contains("dieBasis") && !stdout.contains("No answer") && !stdout.contains("NaN"), "{stdout}");
 
-    let run = fs::read_dir(home.path().join("runs")).unwrap().next().unwrap().unwrap().path();
+    let mut runs = fs::read_dir(home.path().join("runs")).unwrap().map(|entry| entry.unwrap().path());
+    let run = runs.find(|path| path.is_dir()).unwrap();
     let path = run.to_str().unwrap();
     assert_eq!(home.stdout(&["report", path]), stdout);
     let report: Value = serde_json::from_slice(&fs::read(run.join("report.json")).unwrap()).unwrap();

@@ -101,7 +101,8 @@ fn from_the_bundled_session_to_ones_own() {
     // What is beside it, and nothing else.
     let marks = fs::read_to_string(sessions.join("zero-shot/overlay.jsonl")).unwrap();
     assert_eq!(marks.matches("doubtful").count(), 1, "{marks}");
-    let runs: Vec<_> = fs::read_dir(sessions.join("zero-shot/runs")).unwrap().map(|run| run.unwrap().path()).collect();
+    let runs = fs::read_dir(sessions.join("zero-shot/runs")).unwrap().map(|run| run.unwrap().path());
+    let runs: Vec<_> = runs.filter(|path| path.is_dir()).collect();
     assert!(runs.len() == 1 && runs[0].join("report.json").is_file(), "{runs:?}");
     assert_eq!(unsaved(), 0, "saved work is still kept as unsaved");
 

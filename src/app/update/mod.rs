@@ -94,7 +94,10 @@ impl App {
             Message::QueueTold(told) => self.queue_told(told.map(|told| *told), fx),
             Message::PromptTaken(prompt) => self.prompt_taken(prompt.map(|prompt| *prompt), fx),
             Message::Versioned { edit, version } => self.versioned(edit, *version, fx),
-            Message::Runs { entries, trainings } => self.runs_listed(entries, trainings),
+            Message::Runs { entries, trainings, tried } => {
+                self.runs.tried = tried;
+                self.runs_listed(entries, trainings);
+            }
             Message::RunsChanged => self.list_runs(fx),
             Message::RunDeleted(path) => self.run_deleted(&path, fx),
             Message::RunLoaded { path, run, beside } => self.run_loaded(&path, run.map(|run| *run), beside, fx),

@@ -25,8 +25,11 @@ impl App {
         if self.evaluate.split == Split::Test && !self.evaluate.test_allowed {
             self.open_window(Window::Question(Question {
                 title: "Look at the test split?".to_owned(),
-                text: "It is for the end: once prompts were chosen by it, it no longer says how good they are."
-                    .to_owned(),
+                text: format!(
+                    "It is for the end: once prompts were chosen by it, it no longer says how good they are. Opening it is \
+                     counted{}.",
+                    self.runs.tried.map_or_else(String::new, |tried| format!("; so far: {}", tried.text()))
+                ),
                 answers: vec![('y', "run it", Answer::RunTest), ('n', "not yet", Answer::No)],
             }));
             return;

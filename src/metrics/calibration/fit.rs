@@ -48,11 +48,9 @@ pub(super) fn supervised(rows: &[(&Vec<f64>, usize)], go_on: &mut dyn FnMut() ->
         }
     }
     let offsets: Vec<f64> = offsets.iter().zip(&means).map(|(offset, mean)| offset - scale * mean).collect();
-    let mut calibration = Calibration { scale, decision: vec![0.0; labels], offsets };
-    let scored: Vec<(Vec<f64>, usize)> =
-        rows.iter().map(|(row, gold)| (calibration.scores(row).collect(), *gold)).collect();
-    decide(&mut calibration.decision, &scored, go_on)?;
-    Some(calibration)
+    let mut decision = vec![0.0; labels];
+    decide(&mut decision, rows, go_on)?;
+    Some(Calibration { scale, offsets, decision })
 }
 
 /// Newton's step along one parameter: the scale, or a label's offset.
@@ -113,9 +111,9 @@ impl Counts {
     }
 }
 
-/// Sets what is added to the labels' scores so that the macro-F1 is highest: of two labels the best threshold there is, of
+/// Sets what is added to the labels' log-probabilities so that the macro-F1 is highest: of two labels the best threshold there is, of
 /// more the best for one label after another. None if it was stopped.
-fn decide(decision: &mut [f64], rows: &[(Vec<f64>, usize)], go_on: &mut dyn FnMut() -> bool) -> Option<()> {
+fn decide(decision: &mut [f64], rows: &[(&Vec<f64>, usize)], go_on: &mut dyn FnMut() -> bool) -> Option<()> {
     let labels = decision.len();
     let (first, rounds) = if labels == 2 { (1, 1) } else { (0, THRESHOLD_ROUNDS) };
     let mut best = f64::NEG_INFINITY;
@@ -140,7 +138,7 @@ fn decide(decision: &mut [f64], rows: &[(Vec<f64>, usize)], go_on: &mut dyn FnMu
 }
 
 /// The highest macro-F1 that one label's addition can give, and the addition: the middle of the widest stretch that does.
-fn threshold(decision: &[f64], rows: &[(Vec<f64>, usize)], label: usize) -> (f64, f64) {
+fn threshold(decision: &[f64], rows: &[(&Vec<f64>, usize)], label: usize) -> (f64, f64) {
     let labels = decision.len();
     let mut counts = Counts { right: vec![0.0; labels], predicted: vec![0.0; labels], gold: vec![0.0; labels] };
     // What would have to be added for a row to be given the label, the label it has until then, and its gold label.

@@ -112,7 +112,7 @@ fn risk_coverage(mut sure: Vec<(f64, bool)>) -> (Vec<RiskPoint>, f64) {
         from = rows;
         let point = RiskPoint { coverage: rows as f64 / all as f64, risk, confidence: *confidence, rows };
         // One a percent: a later row of the same percent takes the place of the one before.
-        let percent = |point: &RiskPoint| (point.coverage * (MOST_POINTS - 1) as f64 + 1e-9).floor();
+        let percent = |point: &RiskPoint| (point.coverage * (MOST_POINTS - 1) as f64 - 1e-9).ceil();
         match points.last_mut().filter(|last| percent(last) == percent(&point)) {
             Some(last) => *last = point,
             None => points.push(point),

@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use crate::metrics::Report;
+use crate::metrics::calibration::Quality;
 use crate::session::simulation::Simulation;
 use crate::session::training::{Epoch, epochs};
 use crate::train::Figures;
@@ -162,6 +163,26 @@ pub(super) fn training(figures: &[Figures]) -> Option<Curves> {
     .flatten()
     .collect();
     (!charts.is_empty()).then_some(Curves { heading: "Training", charts, epochs: epochs(figures) })
+}
+
+/// Whether confidence is right, and what is left if the least sure rows go to people.
+pub(super) fn probabilities(quality: &Quality) -> Option<Curves> {
+    let bins = quality.bins.iter().filter(|bin| bin.rows > 0).map(|bin| (bin.confidence, bin.accuracy)).collect();
+    let reliability = [("as it is", bins), ("if confidence were right", vec![(0.0, 0.0), (1.0, 1.0)])];
+    let risk = quality.risk.iter().map(|point| (point.coverage, point.risk)).collect();
+    let charts: Vec<Chart> = [
+        chart("Reliability: share right by confidence", "confidence", Some((0.0, 1.0)), reliability),
+        chart(
+            "Risk and coverage: share wrong among the surest rows",
+            "share kept",
+            Some((0.0, 1.0)),
+            [("wrong", risk)],
+        ),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    (!charts.is_empty()).then_some(Curves { heading: "Probabilities", charts, epochs: Vec::new() })
 }
 
 /// Curves over one pair of axes, x from 0 on; `range` is that of y, from 0 to the greatest where none is given. None where

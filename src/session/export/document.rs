@@ -5,11 +5,15 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::metrics::calibration::Quality;
 use crate::metrics::{ClassScores, Confusion, Report, wilson};
+use crate::session::calibrate::Kept;
+use crate::session::ledger::Tried;
 use crate::session::predictions::Predictions;
 use crate::session::simulation::Simulation;
 use crate::session::simulation::text::Table;
 
+use super::calibration;
 use super::words::{Part, Reader, methods, named, rows, splits};
 
 /// SHA-256 of nothing: the hash over no cleaning rules, which a classifier's run has in the place of its templates'. Runs of
@@ -34,6 +38,8 @@ pub(super) struct Document {
     /// None where no row has a gold label.
     pub results: Option<Results>,
     pub simulation: Option<Simulated>,
+    /// What calibrations make of the run; nothing where it has no log-probabilities.
+    pub calibration: Vec<calibration::Row>,
     /// One paragraph, to be taken into a paper and read again there.
     pub methods: String,
     /// JSON, control characters escaped.
@@ -44,6 +50,9 @@ pub(super) struct Document {
     /// The simulation itself.
     #[serde(skip)]
     pub survey: Option<Simulation>,
+    /// How far the probabilities can be believed.
+    #[serde(skip)]
+    pub quality: Option<Quality>,
 }
 
 /// One thing that the run was made of.
@@ -127,7 +136,7 @@ pub(super) struct Simulated {
 impl Document {
     /// The document of the run in the folder called `run`. What the manifest does not tell is left out; `report` is
     /// `report.json`, `null` while the run is not finished. Figures are computed anew, of the rows that are there.
-    pub fn of(run: &str, manifest: &Value, report: &Value, predictions: &Predictions) -> Self {
+    pub fn of(run: &str, manifest: &Value, report: &Value, predictions: &Predictions, kept: &Kept) -> Self {
         let session = Part(manifest.pointer("/session").unwrap_or(&Value::Null));
         let reader = reader(manifest);
         let labelled: Vec<(&str, &str)> =
@@ -139,6 +148,9 @@ impl Document {
             about += &format!(", {seconds:.1} seconds");
         }
         // One of another version of the program may be told otherwise, and is left out then.
+        let calibrated = calibration::of(manifest, kept, predictions);
+        let (calibration, quality) = calibrated.map_or((Vec::new(), None), |of| (of.rows, Some(of.quality)));
+        let tried = manifest.pointer("/tried").and_then(|value| Tried::deserialize(value).ok());
         let survey = report.pointer("/simulation").and_then(|value| Simulation::deserialize(value).ok());
         Self {
             title: session.text("/title").unwrap_or(run).to_owned(),
@@ -159,10 +171,12 @@ impl Document {
                 method: format!("In the simulation {}.", survey.method()),
                 tables: survey.tables(),
             }),
-            methods: methods(&session, &reader, predictions, &figures),
+            calibration,
+            methods: methods(&session, &reader, predictions, &figures, tried),
             manifest: (!manifest.is_null()).then(|| crate::text::json(manifest).unwrap_or_default()),
             report: figures,
             survey,
+            quality,
         }
     }
 }

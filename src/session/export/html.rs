@@ -49,7 +49,10 @@ pub(super) fn write(
         cases: Cases::of(manifest, predictions),
         strip: charts::strip(&document.report),
         shares: document.survey.as_ref().and_then(charts::shares),
-        curves: charts::training(&figures).into_iter().collect(),
+        curves: charts::training(&figures)
+            .into_iter()
+            .chain(document.quality.as_ref().and_then(charts::probabilities))
+            .collect(),
     };
     let mut env = Environment::new();
     env.set_undefined_behavior(UndefinedBehavior::Strict);

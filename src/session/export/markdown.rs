@@ -37,6 +37,16 @@ pub(super) fn write(document: &Document) -> String {
     }
     text += &document.results.as_ref().map_or_else(|| "No row has a gold label.\n\n".to_owned(), results);
     text += &document.simulation.as_ref().map_or_else(String::new, simulated);
+    if !document.calibration.is_empty() {
+        text += "## Calibration\n\n";
+        let rows = document.calibration.iter().map(|row| {
+            let figures = [&row.accuracy, &row.macro_f1, &row.ece, &row.brier].map(String::clone);
+            let [accuracy, macro_f1, ece, brier] = figures;
+            [row.method.to_owned(), accuracy, macro_f1, ece, brier, escape(&row.why)]
+        });
+        text += &table(["method", "accuracy", "macro-F1", "ECE", "Brier score", "by"], rows);
+        text.push('\n');
+    }
     text += &format!("## Methods\n\n{}\n", escape(&document.methods));
     if let Some(manifest) = &document.manifest {
         text += &format!("\n\n## Manifest\n\n{}", fence("json", manifest));

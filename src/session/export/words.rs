@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::metrics::Report;
+use crate::session::ledger::Tried;
 use crate::session::predictions::{Prediction, Predictions};
 
 use super::document::{interval, share};
@@ -77,7 +78,13 @@ pub(super) enum Reader<'a> {
 }
 
 /// One paragraph, to be taken into a paper and read again there.
-pub(super) fn methods(session: &Part<'_>, reader: &Reader<'_>, predictions: &Predictions, report: &Report) -> String {
+pub(super) fn methods(
+    session: &Part<'_>,
+    reader: &Reader<'_>,
+    predictions: &Predictions,
+    report: &Report,
+    tried: Option<Tried>,
+) -> String {
     let mut sentences = vec![match reader {
         Reader::Trained(training) => fine_tuned(session, training, predictions),
         Reader::Classifier => read_alone(session, predictions),
@@ -108,6 +115,9 @@ pub(super) fn methods(session: &Part<'_>, reader: &Reader<'_>, predictions: &Pre
                 share(report.majority_accuracy)
             ));
         }
+    }
+    if let Some(tried) = tried {
+        sentences.push(format!("When the run began, of its session there were {}.", tried.text()));
     }
     sentences.push(format!("Exported by Shotglass {}.", env!("CARGO_PKG_VERSION")));
     sentences.join(" ")

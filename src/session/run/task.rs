@@ -176,7 +176,6 @@ fn prompts(
         template_sha256: template_sha256(prepared, model),
         demos: renderer.demos().unwrap_or_default().to_vec(),
         duplicates: renderer.duplicates(rows).len(),
-        text_alone: false,
     };
     Ok(Some(Written { prompts, record, uses_options: renderer.uses_options() }))
 }
@@ -200,7 +199,7 @@ fn texts(
     }
     progress(rows.len(), rows.len());
     let template_sha256 = sha256(classifier.clean.iter().map(String::as_str));
-    let record = PromptRecord { template_sha256, demos: Vec::new(), duplicates: 0, text_alone: true };
+    let record = PromptRecord { template_sha256, demos: Vec::new(), duplicates: 0 };
     Ok(Some(Written { prompts, record, uses_options: false }))
 }
 

@@ -28,7 +28,7 @@ fn manifest(started: &str) -> Manifest {
         labels: vec!["yes".into(), "no".into()],
         seeds: Seeds { data: 1, prompt: 2, decode: 3 },
         data: DataRecord { path: "a".into(), sha256: "aa".into(), rows: 9 },
-        prompt: PromptRecord { template_sha256: "ff".into(), demos: vec![], duplicates: 0, text_alone: false },
+        prompt: PromptRecord { template_sha256: "ff".into(), demos: vec![], duplicates: 0 },
         model: ModelRecord {
             name: "tiny".into(),
             origin: "here".into(),

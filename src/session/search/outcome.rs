@@ -44,6 +44,8 @@ pub struct Used {
     pub chose: usize,
     /// Validation rows behind them that judged.
     pub judged: usize,
+    /// Validation rows that there are to judge.
+    pub left: usize,
     /// Test rows that were opened.
     pub test: usize,
 }
@@ -87,6 +89,7 @@ pub(super) fn found(search: &Search, on_validation: &[Vec<Prediction>], on_test:
             proposed: if search.errors_of.is_some() { search.spec.propose } else { 0 },
             chose,
             judged: on_validation.first().map_or(0, Vec::len),
+            left: search.validation.saturating_sub(search.spec.choose).min(search.spec.judge),
             test: on_test.first().map_or(0, Vec::len),
         },
     }
@@ -110,7 +113,7 @@ impl Found {
             text += &format!("{place:>3}  {name:<width$}  {accuracy:>8}  {macro_f1:>8}{note}\n");
         }
         text.push('\n');
-        let Used { proposed, chose, judged, test } = self.used;
+        let Used { proposed, chose, judged, left, test } = self.used;
         let locked = if test == 0 { "test split locked".to_owned() } else { format!("{test} test rows opened") };
         let proposed =
             if proposed == 0 { String::new() } else { format!("errors on {proposed} train rows proposed, ") };
@@ -132,7 +135,7 @@ impl Found {
                 of.broken,
             );
         }
-        if self.judged.is_none() {
+        if left == 0 {
             text += "its figures are of the rows that chose it, and so too good: no other validation rows are left to judge it\n";
         }
         text

@@ -225,7 +225,7 @@ fn manifest(prepared: &Prepared, file: &str, settings: &TrainSpec, examples: &[E
             sha256: data.sha256().to_owned(),
             rows: data.len(),
         },
-        prompt: PromptRecord { template_sha256: String::new(), demos: Vec::new(), duplicates: 0, text_alone: false },
+        prompt: PromptRecord { template_sha256: String::new(), demos: Vec::new(), duplicates: 0 },
         model: ModelRecord {
             name: name.unwrap_or_default(),
             origin: String::new(),

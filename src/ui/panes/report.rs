@@ -52,9 +52,12 @@ fn lines(app: &App, run: &Run, report: &Report) -> Vec<String> {
     lines.push(format!("accuracy  {:.3}   95% {}", report.accuracy, interval(report.accuracy_ci95)));
     let majority = report.confusion.majority().map_or("", |(label, _)| label);
     let lead = report.accuracy - report.majority_accuracy;
-    let verdict = if lead >= 0.0 { "above" } else { "BELOW" };
     lines.push(format!("majority  {:.3}   always {majority}", report.majority_accuracy));
-    lines.push(format!("                  the run is {verdict} it by {:.3}", lead.abs()));
+    lines.push(match lead {
+        0.0 => "                  the run is no better".to_owned(),
+        lead if lead > 0.0 => format!("                  the run is above it by {lead:.3}"),
+        lead => format!("                  the run is BELOW it by {:.3}", lead.abs()),
+    });
     lines.push(format!("macro-F1  {:.3}   balanced accuracy {:.3}", report.macro_f1, report.balanced_accuracy));
     lines.push(format!("kappa     {:.3}   MCC {:.3}", report.kappa, report.mcc));
     lines.extend(calibration(app, run));

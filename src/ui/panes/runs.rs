@@ -18,7 +18,9 @@ pub(super) fn titles(app: &App) -> Titles {
     } else {
         format!("{count} run{}", if count == 1 { "" } else { "s" })
     };
-    Titles::new("Runs", if app.look.ascii { right.replace('…', "...") } else { right })
+    let mut titles = Titles::new("Runs", if app.look.ascii { right.replace('…', "...") } else { right });
+    titles.bottom = app.runs.tried.as_ref().map(|tried| tried.text()).unwrap_or_default();
+    titles
 }
 
 /// A time as day and hour, in the zone of the machine.

@@ -91,7 +91,7 @@ fn without_gold_labels_agreement_alone_is_told() {
 #[test]
 fn what_cannot_be_compared_says_why() {
     let mut desk = Desk::open("contrast-apart");
-    desk.press(&["<ctrl-r>", "2", "s", "train", "<enter>", "<ctrl-r>"]);
+    desk.press(&["<ctrl-r>", "2", "S", "train", "<enter>", "<ctrl-r>"]);
     beside(&mut desk);
     desk.sees("A and B have no row in common");
     desk.sees_not("wrong in A, right in B");
@@ -128,7 +128,7 @@ fn a_classifier_has_no_prompt_to_compare() {
     let mut desk = two("contrast-alone");
     let path = desk.app().runs.entries[0].path.join("manifest.json");
     let mut manifest: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-    manifest["prompt"]["text_alone"] = true.into();
+    manifest["model"]["classifier"] = true.into();
     fs::write(&path, manifest.to_string()).unwrap();
     desk = desk.reopen(&Options::default());
     beside(&mut desk);

@@ -149,7 +149,7 @@ fn a_split_with_nothing_in_it_says_so() {
     desk.press(&["<ctrl-r>"]);
     assert!(!desk.told().is_empty() && desk.app().run.is_none() && desk.app().evaluate.preparing.is_none());
     // Another split can be run, and walked through.
-    desk.press(&["2", "s", "train", "<enter>", "<ctrl-r>"]);
+    desk.press(&["2", "S", "train", "<enter>", "<ctrl-r>"]);
     assert_eq!(desk.app().run.as_ref().unwrap().rows.len(), 60);
     desk.press(&["1"]);
     assert!(desk.app().row().is_some() && desk.app().prompt.answer.complete);

@@ -107,7 +107,8 @@ fn walk(name: &str, seed: u64, size: (u16, u16)) {
     }
     // What is on the screen of a finished run is what is on the disk.
     let trained = |run: &&Run| run.about.path.join("metrics.csv").is_file();
-    if let Some(run) = app.run.as_ref().filter(|run| !trained(run)) {
+    let own = app.evaluate.calibrate.shown.as_ref().map(|shown| &shown.own).or(app.run.as_ref());
+    if let Some(run) = own.filter(|run| !trained(run)) {
         let report = fs::read_to_string(run.about.path.join("report.json")).ok();
         if let Some(report) = report {
             let report: serde_json::Value = serde_json::from_str(&report).unwrap();

@@ -60,7 +60,7 @@ fn a_key_is_typed_only_while_a_text_is_typed_in() {
 fn keys_of_the_pane_come_before_those_of_everywhere() {
     let mut alone = Alone::new();
     // `s` chooses the split in view 2 and the order in view 3, `e` types in view 1 and exports in view 6.
-    alone.press(&["2", "s"]);
+    alone.press(&["2", "S"]);
     assert!(matches!(alone.app.windows.last(), Some(Window::Picker(picker)) if picker.title.contains("Split")));
     alone.press(&["<esc>"]);
     alone.with_run("a").press(&["3", "s"]);

@@ -14,7 +14,7 @@ use crate::alone::Alone;
 
 /// The list of runs, none of them a training.
 pub fn listed(entries: Vec<RunEntry>) -> Message {
-    Message::Runs { entries, trainings: HashSet::new() }
+    Message::Runs { entries, trainings: HashSet::new(), tried: None }
 }
 
 pub fn entry(name: &str, status: Status) -> RunEntry {
@@ -242,7 +242,7 @@ fn a_disk_that_takes_no_more_ends_the_run() {
 #[test]
 fn the_test_split_is_asked_about_once() {
     let mut alone = Alone::new();
-    alone.press(&["2", "s", "test", "<enter>", "<ctrl-r>"]);
+    alone.press(&["2", "S", "test", "<enter>", "<ctrl-r>"]);
     assert!(matches!(alone.app.windows.last(), Some(Window::Question(_))) && !alone.names().contains(&"begin-run"));
     alone.press(&["n"]);
     assert!(alone.app.windows.is_empty());
@@ -255,7 +255,7 @@ fn the_test_split_is_asked_about_once() {
 #[test]
 fn split_and_limit_are_those_of_the_next_run() {
     let mut alone = Alone::new();
-    alone.press(&["2", "s"]);
+    alone.press(&["2", "S"]);
     let Some(Window::Picker(picker)) = alone.app.windows.last() else { panic!() };
     assert!(picker.items.iter().any(|item| item.choice == Choice::Split(Split::Train)));
     alone.press(&["train", "<enter>", "L", "0", "<enter>"]);

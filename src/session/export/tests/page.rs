@@ -65,6 +65,7 @@ fn hostile(folder: &Path) -> PathBuf {
         legs: Vec::new(),
         stats: None,
         training: None,
+        tried: None,
     }
     .write(&run)
     .unwrap();
