@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stderr)]
 
+mod baseline;
 mod bench;
 mod calibrate;
 mod compare;
@@ -18,6 +19,7 @@ mod models;
 mod next;
 mod output;
 mod picture;
+mod prevalence;
 mod progress;
 mod prompt;
 mod queue;
@@ -125,8 +127,12 @@ enum Command {
     Report(report::Arguments),
     /// Compare runs, or any CSVs with columns row, gold and predicted
     Compare(compare::Arguments),
+    /// See what logistic regression and the like make of a session's data
+    Baseline(baseline::Arguments),
     /// Work a run's answers out anew, without the model's leaning
     Calibrate(calibrate::Arguments),
+    /// Estimate how many rows have each label, with a labelled sample
+    Prevalence(prevalence::Arguments),
     /// Say what is in a session's data
     Data(data::Arguments),
     /// See how far figures move between prompts that ought to mean the same
@@ -158,7 +164,9 @@ impl Command {
             Self::Next(_) => "next",
             Self::Report(_) => "report",
             Self::Compare(_) => "compare",
+            Self::Baseline(_) => "baseline",
             Self::Calibrate(_) => "calibrate",
+            Self::Prevalence(_) => "prevalence",
             Self::Data(_) => "data",
             Self::Sweep(_) => "sweep",
             Self::Search(_) => "search",
@@ -250,6 +258,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
             | Command::Train(_)
             | Command::Prompt(_)
             | Command::Split(_)
+            | Command::Baseline(_)
             | Command::Sweep(_)
             | Command::Search(_)
             | Command::Data(_)
@@ -269,7 +278,9 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Command::Next(arguments) => next::run(arguments, global),
         Command::Report(arguments) => report::run(arguments, global),
         Command::Compare(arguments) => compare::run(arguments, global),
+        Command::Baseline(arguments) => baseline::run(arguments, global),
         Command::Calibrate(arguments) => calibrate::run(arguments, global),
+        Command::Prevalence(arguments) => prevalence::run(arguments, global),
         Command::Data(arguments) => data::run(arguments, global),
         Command::Sweep(arguments) => sweep::run(arguments, global),
         Command::Search(arguments) => search::run(arguments, global),

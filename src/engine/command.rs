@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::ModelSpec;
+use crate::model::{DeviceSpec, ModelSpec};
 use crate::train::{Control, TrainSpec};
 
 /// The number of a job; never used twice in one run of the program.
@@ -55,8 +55,25 @@ pub enum Work {
         /// How many of the best tokens to return.
         top: usize,
     },
+    /// Embed texts with an encoder.
+    Embed(Box<EmbedRequest>),
     /// Fine-tune an encoder.
     Train(Box<TrainRequest>),
+}
+
+/// Texts to embed. The encoder is loaded for this alone, beside the model that is loaded.
+#[derive(Clone, Debug, Default)]
+pub struct EmbedRequest {
+    /// The encoder: hub id, folder or package.
+    pub source: String,
+    /// Where it runs.
+    pub device: DeviceSpec,
+    /// Texts are cut to so many tokens.
+    pub max_length: usize,
+    /// The texts.
+    pub texts: Vec<String>,
+    /// What to call each text in messages: its row in the data file.
+    pub rows: Vec<usize>,
 }
 
 /// An encoder to fine-tune. Cancelling keeps a checkpoint from which it can go on.

@@ -236,6 +236,17 @@ pub struct NextToken {
     pub probability: f64,
 }
 
+/// Embeddings of texts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Embedded {
+    /// The encoder's name.
+    pub name: String,
+    /// SHA-256 over its files.
+    pub sha256: String,
+    /// A vector of length 1 for each text, in their order.
+    pub vectors: Vec<Vec<f32>>,
+}
+
 /// What came of a job.
 #[derive(Clone, Debug)]
 pub enum Outcome {
@@ -243,6 +254,8 @@ pub enum Outcome {
     Loaded(Arc<ModelInfo>),
     /// Prompts were scored or continued.
     Answered(Stats),
+    /// Texts were embedded.
+    Embedded(Embedded),
     /// An encoder was fine-tuned, and the test split classified.
     Trained(Trained),
     /// A next-token distribution.

@@ -18,8 +18,9 @@ use crate::model::weights::LoadError;
 use crate::model::{ModelSpec, kernel, locate};
 
 use super::classify;
-use super::command::{GenerateRequest, Generation, ScoreRequest, Temperature, TrainRequest};
-use super::event::{Answer, Event, ModelInfo, NextToken, Outcome, Stats, Trained};
+use super::command::{EmbedRequest, GenerateRequest, Generation, ScoreRequest, Temperature, TrainRequest};
+use super::embed;
+use super::event::{Answer, Embedded, Event, ModelInfo, NextToken, Outcome, Stats, Trained};
 use super::generate::{self, Rules, generate_batch};
 use super::items::items;
 use super::memory;
@@ -304,6 +305,13 @@ impl Backend for Local {
         };
         next.truncate(top);
         Ok(Outcome::Next { token_ids, next, perplexity })
+    }
+
+    fn embed(&mut self, job: &Job, request: &EmbedRequest) -> Result<Embedded, EngineError> {
+        if std::mem::take(&mut self.polite) {
+            give_way();
+        }
+        embed::embed(job, request, self.threads)
     }
 
     fn train(&mut self, job: &Job, request: &TrainRequest) -> Result<Trained, EngineError> {

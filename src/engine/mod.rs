@@ -7,6 +7,7 @@
 
 mod classify;
 pub mod command;
+mod embed;
 pub mod event;
 pub mod fake;
 pub mod generate;
@@ -20,8 +21,10 @@ mod train;
 pub mod worker;
 
 pub use command::{
-    Cancel, Command, DecodeSpec, Examples, GenerateRequest, Generation, JobId, ScoreRequest, Temperature, TrainRequest,
-    Work,
+    Cancel, Command, DecodeSpec, EmbedRequest, Examples, GenerateRequest, Generation, JobId, ScoreRequest, Temperature,
+    TrainRequest, Work,
 };
-pub use event::{Answer, Classifier, Event, FinishReason, ModelInfo, NextToken, Outcome, Progress, Stats, Trained};
+pub use event::{
+    Answer, Classifier, Embedded, Event, FinishReason, ModelInfo, NextToken, Outcome, Progress, Stats, Trained,
+};
 pub use worker::{Backend, Engine, EngineError, Job};

@@ -204,7 +204,7 @@ fn go<L: Layers>(
 }
 
 /// The files of an encoder.
-fn open(located: &Located) -> Result<EncoderFiles, EngineError> {
+pub(super) fn open(located: &Located) -> Result<EncoderFiles, EngineError> {
     let files = match &located.files {
         ModelFiles::Folder(folder) => EncoderFiles::open(folder)?,
         ModelFiles::Gguf(_) => None,

@@ -10,8 +10,8 @@ use std::thread::JoinHandle;
 
 use crate::model::ModelSpec;
 
-use super::command::{Cancel, Command, GenerateRequest, JobId, ScoreRequest, TrainRequest, Work};
-use super::event::{Answer, Event, ModelInfo, Outcome, Progress, Stats, Trained};
+use super::command::{Cancel, Command, EmbedRequest, GenerateRequest, JobId, ScoreRequest, TrainRequest, Work};
+use super::event::{Answer, Embedded, Event, ModelInfo, Outcome, Progress, Stats, Trained};
 use crate::train::Update;
 
 /// Commands that may wait; a caller that finds the queue full is told so and waits for nothing.
@@ -41,6 +41,10 @@ pub trait Backend: Send {
     fn generate(&mut self, job: &Job, request: &GenerateRequest) -> Result<Stats, EngineError>;
     /// The distribution of the token after a prompt.
     fn next(&mut self, job: &Job, prompt: &str, top: usize) -> Result<Outcome, EngineError>;
+    /// Embeds texts. Not everything that computes has encoders.
+    fn embed(&mut self, _: &Job, _: &EmbedRequest) -> Result<Embedded, EngineError> {
+        Err(EngineError::Bad("this engine has no encoders".to_owned()))
+    }
     /// Fine-tunes an encoder, telling `job` how it goes. Not everything that computes can train.
     fn train(&mut self, _: &Job, _: &TrainRequest) -> Result<Trained, EngineError> {
         Err(EngineError::Bad("this engine does not train: encoders are fine-tuned on this machine alone".to_owned()))
@@ -163,6 +167,7 @@ fn run(backend: &mut dyn Backend, command: Command, events: &Sender<Event>) {
             Work::Score(request) => backend.score(&job, request).map(Outcome::Answered),
             Work::Generate(request) => backend.generate(&job, request).map(Outcome::Answered),
             Work::Next { prompt, top } => backend.next(&job, prompt, *top),
+            Work::Embed(request) => backend.embed(&job, request).map(Outcome::Embedded),
             Work::Train(request) => backend.train(&job, request).map(Outcome::Trained),
         }))
         .unwrap_or_else(|panic| Err(EngineError::Failed(format!("the engine broke off: {}", panic_text(&*panic)))))

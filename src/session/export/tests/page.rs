@@ -222,7 +222,7 @@ fn a_training_is_drawn() {
     manifest.training = Some(TrainingRecord::default());
     manifest.write(&run).unwrap();
     let page = exported(&run, Format::Html);
-    assert!(!page.contains("<polyline"), "there is no figure yet");
+    assert!(!page.contains("<h2>Training</h2>"), "there is no figure yet");
     let head = "kind,step,epoch,loss,learning_rate,grad_norm,accuracy,precision,recall,f1,macro_f1,f1:yes,f1:no";
     let steps: String =
         (1..=900).map(|step| format!("train,{step},{},0.5,0.1,1,,,,,,,\n", step as f64 / 300.0)).collect();
@@ -230,7 +230,8 @@ fn a_training_is_drawn() {
     fs::write(run.join("metrics.csv"), format!("{}\n{steps}{eval}", head.replace("f1:no", "\"f1:no\""))).unwrap();
     let page = exported(&run, Format::Html);
     let text = text_of(&page);
-    assert_eq!(page.matches("<polyline").count(), 5, "{page}");
+    // Beside them are those of the probabilities.
+    assert_eq!(page.matches("<polyline").count(), 5 + 3, "{page}");
     let points = page.split("points=\"").nth(1).unwrap().split('"').next().unwrap();
     assert_eq!(points.split(' ').count(), 300, "900 steps are drawn as means of three");
     assert!(text.contains("30.5000.2500.7500.7000.6000.500"), "{text}");
