@@ -12,6 +12,7 @@
 //! * [`text`] makes what came from outside safe to show, and knows nobody.
 
 pub mod app;
+pub mod audit;
 pub mod baseline;
 pub mod cli;
 pub mod data;

@@ -151,7 +151,11 @@ fn signature(shingles: &[u64]) -> Vec<u64> {
     (0..HASHES as u64)
         .map(|number| {
             let (factor, plus) = (mixed(2 * number) | 1, mixed(2 * number + 1));
-            shingles.iter().map(|shingle| mixed(shingle.wrapping_mul(factor).wrapping_add(plus))).min().unwrap_or_default()
+            shingles
+                .iter()
+                .map(|shingle| mixed(shingle.wrapping_mul(factor).wrapping_add(plus)))
+                .min()
+                .unwrap_or_default()
         })
         .collect()
 }
@@ -186,8 +190,8 @@ mod tests {
     use super::*;
 
     const WORDS: [&str; 24] = [
-        "harbour", "ferry", "lantern", "quay", "march", "town", "night", "horn", "bell", "water", "old", "new", "crowd", "sing",
-        "proud", "waste", "shame", "street", "bridge", "tide", "boats", "gulls", "evening", "morning",
+        "harbour", "ferry", "lantern", "quay", "march", "town", "night", "horn", "bell", "water", "old", "new",
+        "crowd", "sing", "proud", "waste", "shame", "street", "bridge", "tide", "boats", "gulls", "evening", "morning",
     ];
 
     /// Texts of a few words, and of each third one a copy with one word more.
@@ -201,7 +205,11 @@ mod tests {
             .map(|_| (0..12 + next(8)).map(|_| WORDS[next(WORDS.len())]).collect::<Vec<_>>().join(" "))
             .collect();
         for copy in (0..300).step_by(3) {
-            texts.push(format!("RT @somebody {} {} https://t.co/x", texts[copy].to_uppercase(), WORDS[next(WORDS.len())]));
+            texts.push(format!(
+                "RT @somebody {} {} https://t.co/x",
+                texts[copy].to_uppercase(),
+                WORDS[next(WORDS.len())]
+            ));
         }
         texts
     }
@@ -211,7 +219,8 @@ mod tests {
         let texts = texts();
         let numbered: Vec<(usize, &str)> = texts.iter().map(String::as_str).enumerate().collect();
         let found = groups(&numbered, &|| true).unwrap();
-        let together = |a: usize, b: usize| found.iter().any(|group| group.rows.contains(&a) && group.rows.contains(&b));
+        let together =
+            |a: usize, b: usize| found.iter().any(|group| group.rows.contains(&a) && group.rows.contains(&b));
         let hashed: Vec<Vec<u64>> = texts.iter().map(|text| shingles(&normalised(text))).collect();
         let mut near = 0;
         for a in 0..texts.len() {

@@ -41,21 +41,27 @@ pub fn disagreements(rows: &[Answered]) -> Vec<Disagreement> {
     let labels = rows.iter().map(|row| row.probabilities.len()).max().unwrap_or_default();
     let (mut sums, mut counts) = (vec![0.0; labels], vec![0.0_f64; labels]);
     for row in rows {
-        let Some((gold, share)) = row.gold.and_then(|gold| Some((gold, row.probabilities.get(gold)?))) else { continue };
+        let Some((gold, share)) = row.gold.and_then(|gold| Some((gold, row.probabilities.get(gold)?))) else {
+            continue;
+        };
         if let (Some(sum), Some(count)) = (sums.get_mut(gold), counts.get_mut(gold)) {
             *sum += share;
             *count += 1.0;
         }
     }
     let threshold = |label: usize| {
-        let (sum, count) = (sums.get(label).copied().unwrap_or_default(), counts.get(label).copied().unwrap_or_default());
+        let (sum, count) =
+            (sums.get(label).copied().unwrap_or_default(), counts.get(label).copied().unwrap_or_default());
         if count > 0.0 { sum / count } else { 0.0 }
     };
     let suspect = |row: &Answered| {
         let (gold, predicted) = (row.gold?, row.predicted?);
         let confidence = *row.probabilities.get(predicted)?;
-        (gold != predicted && confidence >= threshold(predicted))
-            .then_some(Disagreement { row: row.row, predicted, confidence })
+        (gold != predicted && confidence >= threshold(predicted)).then_some(Disagreement {
+            row: row.row,
+            predicted,
+            confidence,
+        })
     };
     let mut found: Vec<Disagreement> = rows.iter().filter_map(suspect).collect();
     found.sort_by(|a, b| b.confidence.total_cmp(&a.confidence).then(a.row.cmp(&b.row)));
@@ -65,7 +71,8 @@ pub fn disagreements(rows: &[Answered]) -> Vec<Disagreement> {
 /// Unlabelled rows in the order in which labels would teach most: the least sure first (the highest entropy of the labels'
 /// probabilities), and of nearly the same texts, whose places in `groups` are the same, only the first before all others.
 pub fn worth_labelling(rows: &[Answered], groups: &[Group]) -> Vec<(usize, f64)> {
-    let entropy = |shares: &[f64]| -> f64 { shares.iter().filter(|share| **share > 0.0).map(|share| -share * share.ln()).sum() };
+    let entropy =
+        |shares: &[f64]| -> f64 { shares.iter().filter(|share| **share > 0.0).map(|share| -share * share.ln()).sum() };
     let open = rows.iter().filter(|row| row.gold.is_none() && !row.probabilities.is_empty());
     let mut ranked: Vec<(usize, f64)> = open.map(|row| (row.row, entropy(&row.probabilities))).collect();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));

@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stderr)]
 
+mod audit;
 mod baseline;
 mod bench;
 mod calibrate;
@@ -127,6 +128,8 @@ enum Command {
     Report(report::Arguments),
     /// Compare runs, or any CSVs with columns row, gold and predicted
     Compare(compare::Arguments),
+    /// Find gold labels that deserve a second look
+    Audit(audit::Arguments),
     /// See what logistic regression and the like make of a session's data
     Baseline(baseline::Arguments),
     /// Work a run's answers out anew, without the model's leaning
@@ -164,6 +167,7 @@ impl Command {
             Self::Next(_) => "next",
             Self::Report(_) => "report",
             Self::Compare(_) => "compare",
+            Self::Audit(_) => "audit",
             Self::Baseline(_) => "baseline",
             Self::Calibrate(_) => "calibrate",
             Self::Prevalence(_) => "prevalence",
@@ -258,6 +262,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
             | Command::Train(_)
             | Command::Prompt(_)
             | Command::Split(_)
+            | Command::Audit(_)
             | Command::Baseline(_)
             | Command::Sweep(_)
             | Command::Search(_)
@@ -278,6 +283,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Command::Next(arguments) => next::run(arguments, global),
         Command::Report(arguments) => report::run(arguments, global),
         Command::Compare(arguments) => compare::run(arguments, global),
+        Command::Audit(arguments) => audit::run(arguments, global),
         Command::Baseline(arguments) => baseline::run(arguments, global),
         Command::Calibrate(arguments) => calibrate::run(arguments, global),
         Command::Prevalence(arguments) => prevalence::run(arguments, global),

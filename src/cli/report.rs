@@ -3,9 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde::Serialize;
 
 use crate::metrics::Report;
-use crate::session::folder::{Manifest, Status};
+use crate::session::audit;
+use crate::session::folder::{Manifest, PREDICTIONS, Status};
+use crate::session::overlay::Overlay;
+use crate::session::predictions;
 use crate::session::predictions::pairs::{LabelPairs, PairsError, read_pairs};
 use crate::session::run::{Summary, simulation_so_far};
 use crate::session::runs;
@@ -21,16 +25,57 @@ The table is scikit-learn's classification_report(digits=3, zero_division=0).
 
 Examples:
   shotglass report sessions/zero-shot/runs/20250101-120000-1a2b
-  shotglass report predictions-from-elsewhere.csv --format json")]
+  shotglass report predictions-from-elsewhere.csv --format json
+  shotglass report RUN --without-doubtful")]
 pub(super) struct Arguments {
     /// Folder of a run, or a CSV file with columns gold and predicted
     run: PathBuf,
+    /// Print the report once more without the rows whose gold label was marked as wrong or doubtful
+    #[arg(long)]
+    without_doubtful: bool,
 }
 
 /// Prints the report.
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure> {
     let format = global.format("report", &[Format::Text, Format::Json])?;
+    if arguments.without_doubtful {
+        return without_doubtful(&arguments.run, format, global);
+    }
     of(&arguments.run, format, global)
+}
+
+/// Prints the report with all rows, then without those whose gold label is doubted.
+fn without_doubtful(path: &Path, format: Format, global: &Global) -> Result<(), Failure> {
+    let (all, manifest) = summary(path, global)?;
+    let Some(manifest) = manifest else {
+        return Err(Failure::Bad(format!("{}: marks are known of runs alone", path.display())));
+    };
+    let marks = audit::overlay_of(path, &manifest);
+    let overlay = Overlay::open(&marks, &manifest.data.sha256).map_err(|error| Failure::Bad(error.to_string()))?;
+    let mut rows = predictions::read(&path.join(PREDICTIONS))?.rows;
+    let before = rows.len();
+    rows.retain(|row| !overlay.get(row.row).is_some_and(|mark| mark.doubtful));
+    let left_out = before - rows.len();
+    let without =
+        Summary { rows: rows.len(), report: crate::session::run::report(&rows), simulation: None, ..all.clone() };
+    match format {
+        Format::Json => output::json(&WithoutDoubtful { all, without_doubtful: without, left_out }),
+        _ => {
+            run::print(&all, Some(&manifest))?;
+            let what = if left_out == 1 { "row whose gold label is" } else { "rows whose gold labels are" };
+            output::lines(&format!("\nwithout {left_out} {what} marked as wrong or doubtful\n\n"))?;
+            run::print(&without, None)
+        }
+    }
+}
+
+/// The report, with what it would be without doubtful rows.
+#[derive(Serialize)]
+struct WithoutDoubtful {
+    #[serde(flatten)]
+    all: Summary,
+    without_doubtful: Summary,
+    left_out: usize,
 }
 
 /// Prints the report of `path`.

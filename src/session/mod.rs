@@ -5,13 +5,15 @@
 //! an engine, [`folder`] keeps what came of it: [`predictions`] row by row, and [`export`] makes one file of it all for
 //! others. [`training`] keeps the fine-tuning of an encoder in such a folder, [`simulation`] holds simulated respondents
 //! against real ones, [`calibrate`] works a run's answers out anew,
-//! [`baselines`] says what would have cost nothing.
+//! [`baselines`] says what would have cost nothing,
+//! [`audit`] which gold labels deserve a second look.
 //!
 //! [`vary`] has other forms of a prompt, [`sweep`] and [`search`] run them as a [`queue`]; [`ledger`] counts what was tried.
 //! [`edit`] writes changes into a session file without touching the rest of it, [`recovery`] keeps those that are not saved
 //! yet. [`timeline`] has every version of the prompt, [`overlay`] what the user says of rows, [`runs`] all runs there are,
 //! and [`comparison`] lays some of them beside each other.
 
+pub mod audit;
 pub mod baselines;
 pub mod calibrate;
 pub mod comparison;

@@ -23,12 +23,44 @@ pub const MOST_TAG: usize = 64;
 /// The longest note, in characters.
 pub const MOST_NOTE: usize = 4000;
 
-/// What the user says of a row.
+/// What came of looking at a gold label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It is right.
+    GoldRight,
+    /// It is wrong.
+    GoldWrong,
+    /// Nobody can tell.
+    Doubtful,
+    /// It was looked at, and nothing is said of it.
+    Skipped,
+}
+
+impl Verdict {
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::GoldRight => "gold-right",
+            Self::GoldWrong => "gold-wrong",
+            Self::Doubtful => "doubtful",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// What the user says of a row: what and when and why, never who.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
-    /// Whether the gold label is doubted.
+    /// Whether the gold label is doubted, be it thought wrong or unclear.
     #[serde(default)]
     pub doubtful: bool,
+    /// What came of reviewing it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    /// Which check brought it up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
     /// A word to find it by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
@@ -38,6 +70,12 @@ pub struct Mark {
 }
 
 impl Mark {
+    /// The mark with a verdict on the gold label in it.
+    pub fn judged(self, verdict: Verdict, why: Option<String>) -> Self {
+        let doubtful = matches!(verdict, Verdict::GoldWrong | Verdict::Doubtful);
+        Self { doubtful, verdict: Some(verdict), why, ..self }
+    }
+
     /// Whether it says nothing.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -60,6 +98,8 @@ pub struct Overlay {
     journal: Journal,
     data_sha256: String,
     marks: BTreeMap<usize, Mark>,
+    /// When each was made.
+    times: BTreeMap<usize, String>,
 }
 
 impl Overlay {
@@ -67,7 +107,8 @@ impl Overlay {
     pub fn open(path: &Path, data_sha256: &str) -> Result<Self, JournalError> {
         let mut journal = Journal::new(path);
         let lines = journal.read_end(usize::MAX, &|_: &Line| true)?;
-        let mut overlay = Self { journal, data_sha256: data_sha256.to_owned(), marks: BTreeMap::new() };
+        let mut overlay =
+            Self { journal, data_sha256: data_sha256.to_owned(), marks: BTreeMap::new(), times: BTreeMap::new() };
         lines.into_iter().for_each(|line| overlay.take(line));
         Ok(overlay)
     }
@@ -75,6 +116,11 @@ impl Overlay {
     /// The mark of a file row.
     pub fn get(&self, row: usize) -> Option<&Mark> {
         self.marks.get(&row)
+    }
+
+    /// When a row was marked last (RFC 3339).
+    pub fn time(&self, row: usize) -> Option<&str> {
+        self.times.get(&row).map(String::as_str)
     }
 
     /// All marked rows, in file order.
@@ -97,6 +143,8 @@ impl Overlay {
         let tag = mark.tag.map(|tag| tag.trim().to_owned());
         let mark = Mark {
             doubtful: mark.doubtful,
+            verdict: mark.verdict,
+            why: bounded(mark.why, "the reason", MOST_TAG)?,
             tag: bounded(tag, "the tag", MOST_TAG)?,
             note: bounded(mark.note, "the note", MOST_NOTE)?,
         };
@@ -112,7 +160,9 @@ impl Overlay {
         }
         if line.mark.is_empty() {
             self.marks.remove(&line.row);
+            self.times.remove(&line.row);
         } else {
+            self.times.insert(line.row, line.time);
             self.marks.insert(line.row, line.mark);
         }
     }
@@ -125,7 +175,7 @@ mod tests {
     use super::*;
 
     fn doubtful(tag: &str) -> Mark {
-        Mark { doubtful: true, tag: Some(tag.into()), note: None }
+        Mark { doubtful: true, tag: Some(tag.into()), ..Mark::default() }
     }
 
     fn rows(overlay: &Overlay) -> Vec<usize> {
@@ -155,6 +205,31 @@ mod tests {
         other.set(7, doubtful("other")).unwrap();
         assert_eq!(Overlay::open(&path, "aa").unwrap().get(7), Some(&doubtful("spam")));
         assert_eq!(Overlay::open(&path, "bb").unwrap().get(7), Some(&doubtful("other")));
+    }
+
+    #[test]
+    fn verdicts_say_what_when_and_why() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join(OVERLAY);
+        // A line of an earlier version has none.
+        fs::write(&path, "{\"row\":1,\"time\":\"t\",\"data_sha256\":\"aa\",\"doubtful\":true}\n").unwrap();
+        let mut overlay = Overlay::open(&path, "aa").unwrap();
+        assert_eq!((overlay.get(1).unwrap().verdict, overlay.time(1)), (None, Some("t")));
+        for (row, verdict, doubted) in [
+            (2, Verdict::GoldWrong, true),
+            (3, Verdict::Doubtful, true),
+            (4, Verdict::GoldRight, false),
+            (5, Verdict::Skipped, false),
+        ] {
+            overlay.set(row, Mark::default().judged(verdict, Some("disagreement".into()))).unwrap();
+            assert_eq!(overlay.get(row).unwrap().doubtful, doubted);
+        }
+        let again = Overlay::open(&path, "aa").unwrap();
+        let mark = again.get(4).unwrap();
+        assert_eq!((mark.verdict, mark.why.as_deref()), (Some(Verdict::GoldRight), Some("disagreement")));
+        assert!(again.time(4).unwrap().starts_with("20"));
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains("\"verdict\":\"gold-wrong\"") && !text.contains("user"));
     }
 
     #[test]
