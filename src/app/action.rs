@@ -254,7 +254,15 @@ actions! {
     /// Writes a note on a row.
     Note: "note", "Write a note on this row";
     /// Marks the gold label as doubtful.
-    Doubt: "gold wrong", "Mark the gold label as doubtful, or no longer";
+    Doubt: "doubtful", "Mark the gold label as doubtful, or no longer";
+    /// Reviews gold labels.
+    Audit: "review", "List the rows whose gold label deserves a second look";
+    /// Says that the gold label is right.
+    GoldRight: "gold right", "Say that the gold label is right";
+    /// Says that the gold label is wrong.
+    GoldWrong: "gold wrong", "Say that the gold label is wrong";
+    /// Leaves a row undecided.
+    Skip: "skip", "Say nothing of this gold label and go on";
     /// Copies what is selected.
     Copy: "copy", "Copy to the clipboard";
     /// Marks a run to compare others with.

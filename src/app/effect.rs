@@ -141,6 +141,28 @@ pub enum Effect {
         /// The labels, in the order of the log-probabilities.
         labels: Vec<String>,
     },
+    /// Look for rows whose gold label deserves a second look.
+    Audit {
+        /// Of which run, and the revision of its rows.
+        of: (PathBuf, u64),
+        /// The run's session and data.
+        prepared: Arc<Prepared>,
+        /// Its answers.
+        rows: Vec<Arc<Prediction>>,
+    },
+    /// Stop looking, and fitting baselines.
+    StopAside,
+    /// Fit baselines on the train split, for the rows of a run.
+    Baselines {
+        /// The run.
+        of: PathBuf,
+        /// Its session and data.
+        prepared: Arc<Prepared>,
+        /// The split.
+        split: Split,
+        /// How many of its rows.
+        rows: usize,
+    },
     /// Begin a sweep or a search.
     BeginQueue(Box<BeginQueue>),
     /// A run of it is over: its answers are taken, and the next run is told.

@@ -10,6 +10,8 @@ use crate::engine::{Event, Work};
 use crate::metrics::calibration::Quality;
 use crate::model::locate::CachedModel;
 use crate::prompt::PromptSpec;
+use crate::session::audit::Suspect;
+use crate::session::baselines::Baselines;
 use crate::session::calibrate::Ask;
 use crate::session::home::{SessionEntry, SessionFile};
 use crate::session::ledger::Tried;
@@ -202,6 +204,20 @@ pub enum Message {
         of: (PathBuf, u64),
         /// The figures; none where there are no log-probabilities.
         quality: Option<Arc<Quality>>,
+    },
+    /// Rows whose gold label deserves a second look were looked for.
+    Audited {
+        /// Of which run, and the revision of its rows.
+        of: (PathBuf, u64),
+        /// The rows, in the order in which they are to be looked at.
+        found: Result<Vec<Suspect>, String>,
+    },
+    /// Baselines were fitted.
+    Baselined {
+        /// The run that they are beside.
+        of: PathBuf,
+        /// Their figures; none where there is nothing to fit.
+        found: Option<Arc<Baselines>>,
     },
     /// The run that was to be begun is there already.
     RunThere(PathBuf),

@@ -1,7 +1,7 @@
 //! Which rows of a run are listed, and in what order. Filtering and sorting thousands of texts is work for another
 //! thread: this is what it is asked and what it answers.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use regex::RegexBuilder;
@@ -33,6 +33,8 @@ pub enum Show {
     Marked,
     /// Rows that another run answers otherwise.
     Disagreement,
+    /// Rows whose gold label is to be reviewed.
+    Suspects,
 }
 
 impl Show {
@@ -44,7 +46,7 @@ impl Show {
             Self::Unknown => Self::LowMargin,
             Self::LowMargin => Self::Marked,
             Self::Marked if other => Self::Disagreement,
-            Self::Marked | Self::Disagreement => Self::All,
+            Self::Marked | Self::Disagreement | Self::Suspects => Self::All,
         }
     }
 
@@ -57,6 +59,7 @@ impl Show {
             Self::LowMargin => "low margin",
             Self::Marked => "marked",
             Self::Disagreement => "disagreement",
+            Self::Suspects => "to review",
         }
     }
 }
@@ -172,6 +175,8 @@ pub struct SiftRequest {
     pub marked: HashSet<usize>,
     /// Another run.
     pub other: Option<Arc<Run>>,
+    /// Rows to review, with their places in that order.
+    pub suspects: HashMap<usize, usize>,
 }
 
 /// Places in the rows, in the order in which they are listed; or what is wrong with the pattern.
@@ -211,7 +216,7 @@ impl Query {
 
 /// Lists rows.
 pub fn sift(request: &SiftRequest) -> Sifted {
-    let SiftRequest { filter, rows, prepared, labels, marked, other, .. } = request;
+    let SiftRequest { filter, rows, prepared, labels, marked, other, suspects, .. } = request;
     let query = Query::parse(&filter.query)?;
     let text = |row: &Prediction| prepared.as_ref().map(|prepared| prepared.data.text(row.row)).unwrap_or_default();
     let low = if filter.show == Show::LowMargin { low_margin(rows) } else { None };
@@ -221,6 +226,7 @@ pub fn sift(request: &SiftRequest) -> Sifted {
         Show::Unknown => !labels.contains(&row.predicted),
         Show::LowMargin => low.is_some_and(|low| row.margin.is_some_and(|margin| margin <= low)),
         Show::Marked => marked.contains(&row.row),
+        Show::Suspects => suspects.contains_key(&row.row),
         Show::Disagreement => {
             let theirs = other.as_ref().and_then(|other| other.of(row.row));
             theirs.is_some_and(|theirs| theirs.predicted != row.predicted)
@@ -251,6 +257,9 @@ pub fn sift(request: &SiftRequest) -> Sifted {
         .filter(|(_, row)| plain || query.matches(&text(row)))
         .map(|(place, row)| {
             let key = match filter.sort {
+                Sort::Row if filter.show == Show::Suspects => {
+                    suspects.get(&row.row).map_or(f64::INFINITY, |place| *place as f64)
+                }
                 Sort::Row => row.row as f64,
                 Sort::Margin => row.margin.unwrap_or(f64::INFINITY),
                 Sort::Length => text(row).chars().count() as f64,
@@ -312,6 +321,7 @@ mod tests {
                 Status::Finished,
                 vec![prediction(7, "yes", "no", 0.5), prediction(3, "yes", "no", 2.0)],
             ))),
+            suspects: HashMap::from([(9, 0), (3, 1)]),
         }
     }
 
@@ -337,6 +347,8 @@ mod tests {
         assert_eq!(show(Show::LowMargin), [5]);
         assert_eq!(show(Show::Marked), [9]);
         assert_eq!(show(Show::Disagreement), [7]);
+        // In the order of the review.
+        assert_eq!(show(Show::Suspects), [9, 3]);
         let cell = Some(("yes".to_owned(), "no".to_owned()));
         assert_eq!(rows(Filter { cell, ..Filter::default() }), [3]);
         assert!(rows(Filter { query: "word".to_owned(), ..Filter::default() }).is_empty());

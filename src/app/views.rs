@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::data::Split;
+use crate::session::audit::Suspect;
+use crate::session::baselines::Baselines;
 use crate::session::ledger::Tried;
+use crate::session::overlay::Mark;
 use crate::session::runs::RunEntry;
 use crate::session::timeline::Version;
 use crate::text::diff::Line;
@@ -139,7 +142,23 @@ pub struct EvaluateState {
     pub waiting: Option<Option<PathBuf>>,
     /// Calibrations of the run on the screen.
     pub calibrate: CalibrateState,
+    /// Baselines beside the run on the screen.
+    pub baselines: BesideRun,
 }
+
+/// Baselines beside a run.
+#[derive(Clone, Debug, Default)]
+pub struct BesideRun {
+    /// The run's folder.
+    pub of: PathBuf,
+    /// Whether they are being fitted.
+    pub fitting: bool,
+    /// Their figures; none where there is nothing to fit.
+    pub found: Option<Arc<Baselines>>,
+}
+
+/// Of which run and revision, and the rows to review in their order.
+pub type Reviewed = ((PathBuf, u64), Arc<Vec<Suspect>>);
 
 /// View 3.
 #[derive(Clone, Default)]
@@ -156,6 +175,12 @@ pub struct RowsState {
     pub error: Option<String>,
     /// Listing.
     pub sifting: Latest<SiftRequest>,
+    /// Rows to review: of which run and revision, and the rows in their order.
+    pub audit: Option<Reviewed>,
+    /// Whether they are being looked for.
+    pub auditing: bool,
+    /// What was said of rows before the last verdicts, to be taken back.
+    pub judged: Vec<(usize, Mark)>,
     /// The revision and filter that are listed.
     pub sifted: Option<(u64, Filter)>,
     /// The row and its prompt.
@@ -240,6 +265,7 @@ impl Default for EvaluateState {
             test_allowed: false,
             waiting: None,
             calibrate: CalibrateState::default(),
+            baselines: BesideRun::default(),
         }
     }
 }

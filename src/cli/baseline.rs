@@ -15,7 +15,7 @@ use super::{Format, Global, output, signals};
 /// `shotglass baseline`
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-All are fitted on the train split alone and kept beside the session: always the most frequent label; logistic regression
+All are fitted on the train split alone and kept in the user's cache: always the most frequent label; logistic regression
 (C = 10, with rows weighted so that labels count the same, and not) and five nearest neighbours, over TF-IDF of words and
 pairs of words, and over the embeddings of an encoder that is not trained any further. A prompt that loses to a tenth of a
 second of logistic regression is not worth its time.
@@ -42,18 +42,17 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure> {
     let format = global.format("baseline", &[Format::Text, Format::Json])?;
     let split = Split::from(arguments.split);
-    let (file, session) = global.session(&arguments.session)?;
+    let (_, session) = global.session(&arguments.session)?;
     let stop = signals::stop_flag();
     let prepared = run::read(session, &stop, global)?;
     prepared.check_labels()?;
     prepared.check_text()?;
     prepared.rows(split, None)?;
-    let home = global.out.as_deref().unwrap_or(file.home());
     let embedded = if arguments.no_encoder {
         None
     } else {
         let request = baselines::embed_request(&prepared, split, arguments.encoder.as_deref());
-        match baselines::kept_embeddings(&request, home) {
+        match baselines::kept_embeddings(&request) {
             Some(kept) => Some(kept),
             None => {
                 let models = Models::start(global.threads(), stop.clone(), global)?;
@@ -71,12 +70,12 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
                 let Outcome::Embedded(embedded) = outcome? else {
                     return Err(Failure::Failed("the engine answered something else".to_owned()));
                 };
-                baselines::keep_embeddings(&request, &embedded, home);
+                baselines::keep_embeddings(&request, &embedded);
                 Some(embedded)
             }
         }
     };
-    let found = baselines::of(&prepared, split, embedded.as_ref(), home, &|| !stop.is_cancelled());
+    let found = baselines::of(&prepared, (split, usize::MAX), embedded.as_ref(), &|| !stop.is_cancelled());
     let found = found.map_err(|error| match error {
         BaselineError::Cancelled => Failure::Cancelled(None),
         error => Failure::Bad(error.to_string()),

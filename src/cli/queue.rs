@@ -49,10 +49,13 @@ impl Queued<'_> {
                 failure => failure,
             })?;
             computed += usize::from(new);
-            let scores = Scores::of(&answered.rows).map_or_else(String::new, |scores| {
+            let (run, raw) = (answered.run.clone(), Scores::of(&answered.rows));
+            queue.take(answered);
+            // As the queue sees them: it may calibrate answers first.
+            let line = queue.lines().into_iter().rev().find(|line| line.run.as_ref() == Some(&run));
+            let scores = line.map_or(raw, |line| line.scores).map_or_else(String::new, |scores| {
                 format!(": accuracy {:.3}, macro-F1 {:.3}", scores.accuracy, scores.macro_f1)
             });
-            queue.take(answered);
             listen(queue)?;
             let (done, total) = queue.progress();
             let left = begun.elapsed().as_secs_f64() / f64::from(u32::try_from(computed.max(1)).unwrap_or(u32::MAX))

@@ -5,18 +5,22 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
+use crate::data::source;
 use crate::metrics::Report;
 use crate::session::audit;
+use crate::session::baselines::{self, Baselines};
 use crate::session::folder::{Manifest, PREDICTIONS, Status};
 use crate::session::overlay::Overlay;
 use crate::session::predictions;
 use crate::session::predictions::pairs::{LabelPairs, PairsError, read_pairs};
+use crate::session::prepare::Prepared;
 use crate::session::run::{Summary, simulation_so_far};
 use crate::session::runs;
 use crate::session::training::EVALUATION;
 
 use super::failure::Failure;
-use super::{Format, Global, output, run};
+use super::progress::Bar;
+use super::{Format, Global, output, run, signals};
 
 /// `shotglass report`
 #[derive(Debug, Args)]
@@ -83,8 +87,27 @@ pub(super) fn of(path: &Path, format: Format, global: &Global) -> Result<(), Fai
     let (summary, manifest) = summary(path, global)?;
     match format {
         Format::Json => output::json(&summary),
-        _ => run::print(&summary, manifest.as_ref()),
+        _ => {
+            run::print(&summary, manifest.as_ref())?;
+            let baselines = manifest.as_ref().and_then(|manifest| baselines_of(manifest, global));
+            run::print_baseline(&summary, baselines.as_ref())
+        }
     }
+}
+
+/// Baselines beside a run, where its data is there as it was and need not be fetched.
+fn baselines_of(manifest: &Manifest, global: &Global) -> Option<Baselines> {
+    if source::is_url(&manifest.session.data.path) || manifest.training.is_some() {
+        return None;
+    }
+    let stop = signals::stop_flag();
+    let prepared = Prepared::open(manifest.session.clone(), &mut |_, _| !stop.is_cancelled()).ok()?;
+    if prepared.data.sha256() != manifest.data.sha256 {
+        return None;
+    }
+    let bar = Bar::new(global.quiet);
+    bar.bytes("fitting baselines", 0, None);
+    baselines::of(&prepared, (manifest.split, manifest.rows), None, &|| !stop.is_cancelled()).ok()
 }
 
 /// The figures of `path`, and its manifest where it is a run's folder.

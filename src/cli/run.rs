@@ -11,6 +11,7 @@ use crate::engine::command::Method;
 use crate::engine::{Cancel, EngineError, Event, ModelInfo, Outcome, Stats};
 use crate::metrics::{Figures, classification_report, summary};
 use crate::session::Session;
+use crate::session::baselines::{self, Baselines};
 use crate::session::folder::{Manifest, Status};
 use crate::session::prepare::Prepared;
 use crate::session::run::{Recording, RunError, Summary, Task};
@@ -106,10 +107,26 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
         None => Recording::create(task, global.out.as_deref().unwrap_or(&source.runs))?,
     };
     let (summary, manifest) = answer(recording, &models, &told, global)?;
+    // Where there is nothing to learn from, or no text, there is no baseline to tell of.
+    models.bar.bytes("fitting baselines", 0, None);
+    let rows = limit.unwrap_or(usize::MAX);
+    let baselines = baselines::of(&prepared, (split, rows), None, &|| !stop.is_cancelled()).ok();
+    models.bar.clear();
     global.note(&format!("kept in {}", summary.run));
     match format {
         Format::Json => output::json(&summary),
-        _ => print(&summary, Some(&manifest)),
+        _ => {
+            print(&summary, Some(&manifest))?;
+            print_baseline(&summary, baselines.as_ref())
+        }
+    }
+}
+
+/// The best baseline, and whether the run loses to it.
+pub(super) fn print_baseline(summary: &Summary, baselines: Option<&Baselines>) -> Result<(), Failure> {
+    match summary.report.as_ref().and_then(|report| baselines?.line(report)) {
+        Some(line) => output::lines(&format!("{:>17}  {line}\n", "best baseline")),
+        None => Ok(()),
     }
 }
 

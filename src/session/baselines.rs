@@ -1,10 +1,10 @@
-//! What a split could be classified with for next to nothing: fitted on the train split alone, kept beside the session.
+//! What a split could be classified with for next to nothing: fitted on the train split alone.
 //!
 //! Baselines of texts alone take a moment; those over an encoder's embeddings need a pass over all texts, whose vectors are
-//! kept too. Both are known again by the data, its settings, and for embeddings the encoder.
+//! kept too, in the user's cache. Both are known again by the data, its settings, and for embeddings the encoder.
 
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
@@ -15,11 +15,11 @@ use crate::engine::{EmbedRequest, Embedded};
 use crate::metrics::{Confusion, Report};
 use crate::model::DEFAULT_ENCODER;
 
-use super::home::{sha256, write_whole};
+use super::home::{cache_folder, sha256, write_whole};
 use super::prepare::Prepared;
 
-/// The folder's name, in the session's home.
-pub const BASELINES: &str = "baselines";
+/// The folder's name, in the user's cache.
+const BASELINES: &str = "baselines";
 
 /// The way they are fitted; another one makes what is kept stale.
 const VERSION: u32 = 1;
@@ -63,7 +63,12 @@ impl Baselines {
     /// One line beside a run's figures: the best of them, and whether the run loses to it.
     pub fn line(&self, run: &Report) -> Option<String> {
         let best = self.best()?;
-        let verdict = if run.macro_f1 < best.report.macro_f1 { "the run LOSES to it" } else { "the run is better" };
+        let lead = run.macro_f1 - best.report.macro_f1;
+        let verdict = match lead {
+            lead if lead < 0.0 => "the run LOSES to it",
+            0.0 => "the run is no better",
+            _ => "the run is better",
+        };
         Some(format!(
             "{} in {:.1} s: accuracy {:.3}, macro-F1 {:.3}; {verdict}",
             best.name, best.seconds, best.report.accuracy, best.report.macro_f1
@@ -78,9 +83,10 @@ struct Labelled {
 }
 
 impl Labelled {
-    fn of(prepared: &Prepared, split: Split) -> Self {
+    /// Those of a split's first `rows` rows.
+    fn of(prepared: &Prepared, split: Split, rows: usize) -> Self {
         let data = &prepared.data;
-        let known = data.split(split).iter().filter_map(|row| Some((*row, data.gold(*row)?)));
+        let known = data.split(split).iter().take(rows).filter_map(|row| Some((*row, data.gold(*row)?)));
         let (rows, gold) = known.unzip();
         Self { rows, gold }
     }
@@ -107,7 +113,9 @@ pub enum BaselineError {
 pub fn embed_request(prepared: &Prepared, split: Split, source: Option<&str>) -> EmbedRequest {
     let session = &prepared.session;
     let own = session.train.as_ref().map(|train| train.model.as_str());
-    let rows: Vec<usize> = [Labelled::of(prepared, Split::Train).rows, Labelled::of(prepared, split).rows].concat();
+    let rows: Vec<usize> =
+        [Labelled::of(prepared, Split::Train, usize::MAX).rows, Labelled::of(prepared, split, usize::MAX).rows]
+            .concat();
     EmbedRequest {
         source: source.or(own).unwrap_or(DEFAULT_ENCODER).to_owned(),
         device: session.model.device.clone(),
@@ -117,28 +125,27 @@ pub fn embed_request(prepared: &Prepared, split: Split, source: Option<&str>) ->
     }
 }
 
-/// Fits them, or takes those that are kept in `home`. `go_on` is asked all along.
+/// Fits them for a split's first `rows` rows, or takes those that are kept. `go_on` is asked all along.
 pub fn of(
     prepared: &Prepared,
-    split: Split,
+    (split, rows): (Split, usize),
     embedded: Option<&Embedded>,
-    home: &Path,
     go_on: &(dyn Fn() -> bool + Sync),
 ) -> Result<Baselines, BaselineError> {
-    let path = home.join(BASELINES).join(format!("{}.json", key(prepared, split, embedded.map(|of| &*of.sha256))));
-    if let Some(kept) = read(&path).and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
+    let path = place(&format!("{}.json", key(prepared, (split, rows), embedded.map(|of| &*of.sha256))));
+    if let Some(kept) = path.as_deref().and_then(read).and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
         return Ok(kept);
     }
-    let fitted = fit(prepared, split, embedded, go_on)?;
-    if let Ok(text) = serde_json::to_vec_pretty(&fitted) {
-        keep(&path, &text);
+    let fitted = fit(prepared, (split, rows), embedded, go_on)?;
+    if let (Some(path), Ok(text)) = (&path, serde_json::to_vec_pretty(&fitted)) {
+        keep(path, &text);
     }
     Ok(fitted)
 }
 
 /// Embeddings that are kept for a request; none where there are none, or of another encoder.
-pub fn kept_embeddings(request: &EmbedRequest, home: &Path) -> Option<Embedded> {
-    let bytes = read(&home.join(BASELINES).join(format!("{}.f32", embeddings_key(request))))?;
+pub fn kept_embeddings(request: &EmbedRequest) -> Option<Embedded> {
+    let bytes = read(&place(&format!("{}.f32", embeddings_key(request)))?)?;
     let end = bytes.iter().position(|byte| *byte == b'\n')?;
     let (head, values) = (bytes.get(..end)?, bytes.get(end + 1..)?);
     let (name, sha256): (String, String) = serde_json::from_slice(head).ok()?;
@@ -150,11 +157,13 @@ pub fn kept_embeddings(request: &EmbedRequest, home: &Path) -> Option<Embedded> 
 }
 
 /// Keeps the embeddings of a request. What cannot be written is computed again.
-pub fn keep_embeddings(request: &EmbedRequest, embedded: &Embedded, home: &Path) {
+pub fn keep_embeddings(request: &EmbedRequest, embedded: &Embedded) {
     let mut bytes = serde_json::to_vec(&(&embedded.name, &embedded.sha256)).unwrap_or_default();
     bytes.push(b'\n');
     bytes.extend(embedded.vectors.iter().flatten().flat_map(|value| value.to_le_bytes()));
-    keep(&home.join(BASELINES).join(format!("{}.f32", embeddings_key(request))), &bytes);
+    if let Some(path) = place(&format!("{}.f32", embeddings_key(request))) {
+        keep(&path, &bytes);
+    }
 }
 
 fn embeddings_key(request: &EmbedRequest) -> String {
@@ -163,8 +172,8 @@ fn embeddings_key(request: &EmbedRequest) -> String {
     sha256(serde_json::to_string(&what).unwrap_or_default().as_bytes())
 }
 
-fn key(prepared: &Prepared, split: Split, encoder: Option<&str>) -> String {
-    let labelled = [Labelled::of(prepared, Split::Train), Labelled::of(prepared, split)];
+fn key(prepared: &Prepared, (split, rows): (Split, usize), encoder: Option<&str>) -> String {
+    let labelled = [Labelled::of(prepared, Split::Train, usize::MAX), Labelled::of(prepared, split, rows)];
     let rows = labelled.map(|of| (of.rows, of.gold));
     let session = &prepared.session.data;
     let what = (
@@ -178,6 +187,11 @@ fn key(prepared: &Prepared, split: Split, encoder: Option<&str>) -> String {
         encoder,
     );
     sha256(serde_json::to_string(&what).unwrap_or_default().as_bytes())
+}
+
+/// Where a file is kept; none for users without a home.
+fn place(name: &str) -> Option<PathBuf> {
+    cache_folder().ok().map(|cache| cache.join(BASELINES).join(name))
 }
 
 fn read(path: &Path) -> Option<Vec<u8>> {
@@ -196,12 +210,12 @@ fn keep(path: &Path, bytes: &[u8]) {
 
 fn fit(
     prepared: &Prepared,
-    split: Split,
+    (split, rows): (Split, usize),
     embedded: Option<&Embedded>,
     go_on: &(dyn Fn() -> bool + Sync),
 ) -> Result<Baselines, BaselineError> {
     prepared.check_text().map_err(|_| BaselineError::NoText)?;
-    let (train, asked) = (Labelled::of(prepared, Split::Train), Labelled::of(prepared, split));
+    let (train, asked) = (Labelled::of(prepared, Split::Train, usize::MAX), Labelled::of(prepared, split, rows));
     let labels = prepared.data.labels();
     let most = majority(&train.gold, labels.len()).ok_or(BaselineError::NoTrain)?;
     if train.gold.iter().all(|label| *label == most) {

@@ -257,6 +257,12 @@ pub fn data_folder() -> Result<PathBuf, HomeError> {
     Ok(choose_base_strategy().map_err(|_| HomeError::NoHome)?.data_dir().join("shotglass"))
 }
 
+/// Where what can be computed again is kept: `$XDG_CACHE_HOME/shotglass`.
+pub fn cache_folder() -> Result<PathBuf, HomeError> {
+    let base = choose_base_strategy().map_err(|_| HomeError::NoHome)?;
+    Ok(base.cache_dir().join("shotglass"))
+}
+
 /// The folder of what the program remembers between its runs, `$XDG_STATE_HOME/shotglass`.
 pub fn state_folder() -> Result<PathBuf, HomeError> {
     let base = choose_base_strategy().map_err(|_| HomeError::NoHome)?;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::Split;
 use crate::metrics::Report;
 use crate::metrics::calibration::Method;
+use crate::prompt::PromptSpec;
 
 use super::calibrate::{self, Kept};
 use super::folder::{Manifest, Status};
@@ -105,6 +106,8 @@ pub struct Line {
     pub scores: Option<Scores>,
     /// What there is to say of it: "kept", "best so far".
     pub note: String,
+    /// The prompt.
+    pub prompt: PromptSpec,
     /// The run's folder.
     pub run: Option<PathBuf>,
 }

@@ -463,6 +463,7 @@ impl Queue for Search {
                 true => "was best".to_owned(),
                 false => String::new(),
             },
+            prompt: candidate.prompt.clone(),
             run: candidate.chosen_by.as_ref().map(|answered| answered.run.clone()),
         };
         self.candidates.iter().enumerate().map(line).collect()

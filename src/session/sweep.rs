@@ -205,6 +205,7 @@ impl Queue for Sweep {
                 name: variation.name.clone(),
                 scores: spread.variants.get(place).and_then(|variant| variant.scores),
                 note: note.to_owned(),
+                prompt: variation.prompt.clone(),
                 run,
             }
         };
@@ -316,7 +317,9 @@ impl Spread {
                 _ => "",
             };
             let (accuracy, macro_f1) = (number(scores.map(|s| s.accuracy)), number(scores.map(|s| s.macro_f1)));
-            text += &format!("{title:<width$}  {accuracy:>8}  {macro_f1:>8}  {change:>8}{note}\n");
+            let line = format!("{title:<width$}  {accuracy:>8}  {macro_f1:>8}  {change:>8}{note}");
+            text += line.trim_end();
+            text.push('\n');
         }
         text.push('\n');
         let range = |range: &Option<Range>| {

@@ -7,6 +7,7 @@
 pub mod bench;
 mod config;
 mod contrast;
+mod mailbox;
 mod open;
 pub mod picture;
 mod queue;

@@ -17,7 +17,16 @@ use crate::session::{SessionFile, ledger, recovery, runs};
 
 use super::recorder::{about, prepared_for};
 use super::watch::is_training;
-use super::world::{Kept, Mailbox, Place};
+use super::world::{Mailbox, Place};
+
+/// What is kept beside the session that is open.
+#[derive(Default)]
+pub struct Kept {
+    /// Marks on rows.
+    pub overlay: Option<Overlay>,
+    /// Versions of the prompt.
+    pub timeline: Option<Timeline>,
+}
 
 /// Rows of the probe.
 const PROBE: usize = 32;

@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex};
 use crate::app::sheet::{Problem, RenderRequest, Sheet, Variable};
 use crate::app::simulate::{SurveyRequest, WhatIfRequest};
 use crate::data::Split;
-use crate::engine::ModelInfo;
+use crate::engine::{Cancel, ModelInfo};
 use crate::model::tokenizer::Tokenizer;
 use crate::prompt::{ChosenDemos, DemoStrategy, PromptError, PromptSpec, Renderer, Turn, Variant};
+use crate::session::audit::Suspect;
+use crate::session::baselines::Baselines;
 use crate::session::predictions::Prediction;
 use crate::session::prepare::{PrepareError, Prepared};
 use crate::session::run::other_orders;
@@ -239,4 +241,16 @@ pub fn draw(
         }
     }
     Ok(rows)
+}
+
+/// Rows whose gold label deserves a second look.
+pub fn audit(prepared: &Prepared, rows: &[Arc<Prediction>], stop: &Cancel) -> Result<Vec<Suspect>, String> {
+    let rows: Vec<&Prediction> = rows.iter().map(|row| &**row).collect();
+    let found = crate::session::audit::audit(prepared, &rows, &|| !stop.is_cancelled());
+    found.map(|found| found.suspects).ok_or_else(|| "cancelled".to_owned())
+}
+
+/// Baselines beside a run; none where there is nothing to fit.
+pub fn baselines(prepared: &Prepared, rows: (Split, usize), stop: &Cancel) -> Option<Baselines> {
+    crate::session::baselines::of(prepared, rows, None, &|| !stop.is_cancelled()).ok()
 }

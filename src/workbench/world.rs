@@ -1,13 +1,10 @@
 //! Carrying out effects: engine, disk and background threads. Whatever comes of an effect comes back as a message.
 
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::app::calibrate::{self, Request, Worked};
 use crate::app::effect::{Effect, Steer};
@@ -16,63 +13,24 @@ use crate::app::message::{Message, SaveError};
 use crate::app::sheet::Problem;
 use crate::app::sift;
 use crate::app::toast::Tone;
-use crate::engine::worker::panic_text;
-use crate::engine::{Backend, Cancel, Engine, EngineError, Event, JobId, Work};
+use crate::engine::{Backend, Cancel, Engine, EngineError, JobId, Work};
 use crate::model::locate;
 use crate::prompt::most_similar;
 use crate::session::describe::Description;
-use crate::session::overlay::Overlay;
-use crate::session::timeline::{Timeline, Version};
+use crate::session::timeline::Version;
 use crate::session::{Override, SessionFile, recovery, runs};
 use crate::text::diff;
 use crate::train::Control;
 
+pub use super::mailbox::{Incoming, Mailbox};
+use super::mailbox::{behind, forward};
+pub use super::open::Kept;
 use super::recorder::Recorder;
 use super::scribe::{self, Chosen};
 use super::{contrast, open, queue, watch, welcome};
 
 /// Rows that a list of similar ones begins with.
 const MOST_SIMILAR: usize = 50;
-
-/// What reaches the loop from other threads.
-pub enum Incoming {
-    /// A message.
-    Message(Message),
-    /// What comes of opening a session; of one that nobody waits for any more it is dropped.
-    Opening(u64, Message),
-    /// The engine says something; which job it is about is known on the loop's own thread.
-    Event(Event),
-}
-
-/// Where other threads put what they have to say.
-#[derive(Clone)]
-pub struct Mailbox {
-    sender: UnboundedSender<Incoming>,
-    /// The number of the opening that it is about.
-    opening: Option<u64>,
-    /// Threads that will still say something.
-    pending: Arc<AtomicUsize>,
-}
-
-impl Mailbox {
-    /// Something will still be said.
-    pub fn begin(&self) {
-        self.pending.fetch_add(1, Ordering::SeqCst);
-    }
-
-    /// It was said.
-    pub fn done(&self) {
-        self.pending.fetch_sub(1, Ordering::SeqCst);
-    }
-
-    /// Leaves a message. When the program ends nobody reads it any more, and nobody needs to.
-    pub fn send(&self, message: Message) {
-        let _ = self.sender.send(match self.opening {
-            Some(number) => Incoming::Opening(number, message),
-            None => Incoming::Message(message),
-        });
-    }
-}
 
 /// What the command line says of the workbench's world.
 #[derive(Clone, Debug, Default)]
@@ -81,15 +39,6 @@ pub struct Place {
     pub overrides: Vec<Override>,
     /// Where runs go, instead of beside the session.
     pub out: Option<PathBuf>,
-}
-
-/// What is kept beside the session that is open.
-#[derive(Default)]
-pub struct Kept {
-    /// Marks on rows.
-    pub overlay: Option<Overlay>,
-    /// Versions of the prompt.
-    pub timeline: Option<Timeline>,
 }
 
 /// Effects that the world leaves to who owns the terminal.
@@ -125,6 +74,8 @@ pub struct World {
     place: Place,
     /// The sweep or search that goes on.
     queue: queue::Running,
+    /// Stop an audit, and baselines that are fitted.
+    aside: (Cancel, Cancel),
 }
 
 impl World {
@@ -132,7 +83,7 @@ impl World {
     pub fn start(backend: Box<dyn Backend>, place: Place) -> Result<(Self, UnboundedReceiver<Incoming>), EngineError> {
         let (engine, events) = Engine::start(backend)?;
         let (sender, receiver) = unbounded_channel();
-        let mailbox = Mailbox { sender: sender.clone(), opening: None, pending: Arc::default() };
+        let mailbox = Mailbox::new(sender.clone());
         let failed = |error: std::io::Error| EngineError::Failed(format!("a thread could not be started: {error}"));
         std::thread::Builder::new()
             .name("events".to_owned())
@@ -153,13 +104,14 @@ impl World {
             control: None,
             place,
             queue: queue::Running::default(),
+            aside: (Cancel::default(), Cancel::default()),
         };
         Ok((world, receiver))
     }
 
     /// Whether background threads (not the engine, not the recorder) are still at work.
     pub fn is_busy(&self) -> bool {
-        self.mailbox.pending.load(Ordering::SeqCst) > 0
+        self.mailbox.is_awaited()
     }
 
     /// The message that something incoming is; none of an event that nobody waits for.
@@ -187,6 +139,11 @@ impl World {
                 Message::Calibrated { request, worked }
             },
         );
+    }
+
+    fn stop_aside(&self) {
+        self.aside.0.cancel();
+        self.aside.1.cancel();
     }
 
     /// See [`behind`].
@@ -373,6 +330,27 @@ impl World {
                     },
                 );
             }
+            Effect::Audit { of, prepared, rows } => {
+                self.aside.0 = Cancel::default();
+                let (stop, failed) = (self.aside.0.clone(), of.clone());
+                self.behind(
+                    move |error| Message::Audited { of: failed, found: Err(error) },
+                    move |_| Message::Audited { of, found: scribe::audit(&prepared, &rows, &stop) },
+                );
+            }
+            Effect::StopAside => self.stop_aside(),
+            Effect::Baselines { of, prepared, split, rows } => {
+                self.aside.1.cancel();
+                self.aside.1 = Cancel::default();
+                let (stop, failed) = (self.aside.1.clone(), of.clone());
+                self.behind(
+                    move |_| Message::Baselined { of: failed, found: None },
+                    move |_| {
+                        let found = scribe::baselines(&prepared, (split, rows), &stop).map(Arc::new);
+                        Message::Baselined { of, found }
+                    },
+                );
+            }
             Effect::Judge { of, rows, labels } => {
                 let failed = of.clone();
                 self.behind(
@@ -505,7 +483,7 @@ impl World {
         self.opening = (self.opening.0 + 1, Cancel::default());
         let (number, stop) = self.opening.clone();
         let (kept, place) = (Arc::clone(&self.kept), self.place.clone());
-        let mailbox = Mailbox { opening: Some(number), ..self.mailbox.clone() };
+        let mailbox = self.mailbox.of_opening(number);
         behind(mailbox, Message::OpenFailed, move |mailbox| open::open(&name, &place, &stop, &kept, mailbox));
         // The command line's overrides are of the session that it names.
         self.place.overrides.clear();
@@ -517,33 +495,6 @@ impl Drop for World {
         // The engine's thread ends with its job, and one that waits for a word would never end.
         self.jobs.values().for_each(Cancel::cancel);
         self.contrasting.cancel();
-    }
-}
-
-/// Does work on a thread of its own; should it panic, `fallback` says what comes of it instead.
-fn behind(
-    mailbox: Mailbox,
-    fallback: impl FnOnce(String) -> Message + Send + 'static,
-    work: impl FnOnce(&Mailbox) -> Message + Send + 'static,
-) {
-    mailbox.pending.fetch_add(1, Ordering::SeqCst);
-    let failed = mailbox.clone();
-    let spawned = std::thread::Builder::new().name("behind".to_owned()).spawn(move || {
-        let done = catch_unwind(AssertUnwindSafe(|| work(&mailbox)));
-        mailbox.send(done.unwrap_or_else(|panic| fallback(format!("a fault in the program: {}", panic_text(&*panic)))));
-        mailbox.pending.fetch_sub(1, Ordering::SeqCst);
-    });
-    if let Err(error) = spawned {
-        failed.pending.fetch_sub(1, Ordering::SeqCst);
-        failed.send(Message::Said(Tone::Bad, format!("a thread could not be started: {error}")));
-    }
-}
-
-/// Hands the engine's events on, until either end is gone.
-fn forward(events: &Receiver<Event>, sender: &UnboundedSender<Incoming>) {
-    while let Ok(event) = events.recv() {
-        if sender.send(Incoming::Event(event)).is_err() {
-            return;
-        }
+        self.stop_aside();
     }
 }

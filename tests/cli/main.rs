@@ -10,6 +10,7 @@ mod compare;
 mod describe;
 mod frames;
 mod home;
+mod numbers;
 mod queue;
 mod resume;
 mod sessions;

@@ -8,8 +8,10 @@ use crate::app::calibrate::{Asking, Request, Shown, Worked};
 use crate::app::effect::Effect;
 use crate::app::jobs::Purpose;
 use crate::app::state::App;
+use crate::app::views::BesideRun;
 use crate::engine::Answer;
 use crate::metrics::calibration::{Method, Quality};
+use crate::session::baselines::Baselines;
 use crate::session::calibrate::Ask;
 
 impl App {
@@ -123,6 +125,25 @@ impl App {
             state.quality = Some((of.clone(), None));
             let (rows, labels) = (run.rows.clone(), run.about.labels.clone());
             fx.push(Effect::Judge { of, rows, labels });
+        }
+    }
+
+    /// Asks what would have cost nothing, beside a run that is over.
+    pub(super) fn ask_baselines(&mut self, fx: &mut Effects) {
+        let Some(run) = self.run.as_ref().filter(|run| !run.is_live() && run.report.is_some()) else { return };
+        let Some(prepared) = run.about.prepared.clone() else { return };
+        let of = run.about.path.clone();
+        if self.evaluate.baselines.of != of {
+            self.evaluate.baselines = BesideRun { of: of.clone(), fitting: true, found: None };
+            fx.push(Effect::Baselines { of, prepared, split: run.about.split, rows: run.about.total });
+        }
+    }
+
+    /// They are fitted.
+    pub(super) fn baselined(&mut self, of: &Path, found: Option<Arc<Baselines>>) {
+        let beside = &mut self.evaluate.baselines;
+        if beside.of == of {
+            (beside.fitting, beside.found) = (false, found);
         }
     }
 

@@ -160,6 +160,8 @@ impl App {
             Action::Sweep => self.begin_queue(QueueKind::Sweep, fx),
             Action::Search => self.begin_queue(QueueKind::Search, fx),
             Action::ShowQueue => self.open_queue(),
+            Action::Audit => self.audit(fx),
+            Action::Undo if self.view == View::Rows => self.take_verdict_back(fx),
             Action::Models => self.choose_model(fx),
             Action::Columns => self.open_columns(fx),
             Action::Sessions => self.choose_session(fx),
@@ -272,7 +274,11 @@ impl App {
             return;
         }
         self.timers.interrupt = Some(self.now + TWICE);
-        let told = if self.cancel_job(fx) { "" } else { "nothing is running; " };
+        let aside = self.rows.auditing || self.evaluate.baselines.fitting;
+        if aside {
+            fx.push(Effect::StopAside);
+        }
+        let told = if self.cancel_job(fx) || aside { "" } else { "nothing is running; " };
         self.note(format!("{told}Ctrl-C again leaves the program"));
     }
 

@@ -1,5 +1,6 @@
 //! What happens to the state when something happens in the world, one file a subject.
 
+mod audit;
 mod calibrate;
 mod contrast;
 mod demos;
@@ -90,6 +91,8 @@ impl App {
             Message::Calibrated { request, worked } => self.calibrated(*request, worked, fx),
             Message::CalibrationAsked { request, ask } => self.calibration_asked(*request, ask.map(|ask| *ask)),
             Message::Judged { of, quality } => self.judged((&of.0, of.1), quality),
+            Message::Audited { of, found } => self.audited(of, found),
+            Message::Baselined { of, found } => self.baselined(&of, found),
             Message::RunThere(path) => self.run_there(path, fx),
             Message::QueueTold(told) => self.queue_told(told.map(|told| *told), fx),
             Message::PromptTaken(prompt) => self.prompt_taken(prompt.map(|prompt| *prompt), fx),
@@ -127,6 +130,7 @@ impl App {
         self.ask_compare(fx);
         self.ask_contrast(fx);
         self.ask_quality(fx);
+        self.ask_baselines(fx);
         self.ask_survey(fx);
         self.ask_what_if(fx);
         self.watch_training();

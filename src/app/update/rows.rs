@@ -47,10 +47,23 @@ impl App {
             _ => {}
         }
         let Some(row) = row else { return };
-        let about_row = matches!(action, Action::UseAsDemo | Action::Try | Action::Tag | Action::Note | Action::Doubt);
+        let about_row = matches!(
+            action,
+            Action::UseAsDemo
+                | Action::Try
+                | Action::Tag
+                | Action::Note
+                | Action::Doubt
+                | Action::GoldRight
+                | Action::GoldWrong
+                | Action::Skip
+        );
         if about_row && !self.is_of_this_data() {
             return self
                 .note(format!("row {row} is one of other data than this session's: open the run's own session first"));
+        }
+        if self.act_in_review(action, row, fx) {
+            return;
         }
         match action {
             Action::UseAsDemo => self.use_as_demo(row, fx),
@@ -145,6 +158,7 @@ impl App {
             labels: run.about.labels.clone(),
             marked,
             other: self.runs.beside.clone(),
+            suspects: self.suspects_left().enumerate().map(|(place, suspect)| (suspect.row, place)).collect(),
         };
         self.rows.sifted = Some(state);
         fx.extend(self.rows.sifting.ask(request).map(|request| Effect::Sift(Box::new(request))));

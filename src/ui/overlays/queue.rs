@@ -1,13 +1,22 @@
 //! A sweep or a search: its runs with their figures, and below what there is to say of them.
 
+use std::time::Duration;
+
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
 use crate::app::queue::QueueState;
+use crate::prompt::PromptSpec;
+use crate::text::diff;
 use crate::ui::Canvas;
 use crate::ui::layout::rect;
+use crate::ui::panes::compare::{draw_wrapped, styled};
 use crate::ui::share;
 use crate::ui::widgets::bar;
 use crate::ui::widgets::text::{self, Align};
+
+/// Prompts are short; comparing a long one must not hold up the frame.
+const PATIENCE: Duration = Duration::from_millis(3);
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, outer: Rect, selected: usize, offset: usize) {
     let (app, theme) = (canvas.app, canvas.theme);
@@ -83,7 +92,29 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, outer: Rect, selected: usize, offset
         canvas.line(inner.x + 1 + columns, y, width.saturating_sub(columns), &[(&left.unwrap_or_default(), theme.dim)]);
         y += 2;
     }
-    for (line, y) in summary.lines().zip(y..inner.bottom()) {
+    for line in summary.lines() {
+        if y >= inner.bottom() {
+            break;
+        }
         canvas.line(inner.x + 1, y, width, &[(line, theme.text)]);
+        y += 1;
     }
+    // What the prompt under the cursor changes in the one that there is.
+    let (Some(base), Some(line)) = (lines.first(), lines.get(selected)) else { return };
+    y += 1;
+    if selected == 0 || y + 1 >= inner.bottom() {
+        return;
+    }
+    canvas.line(inner.x + 1, y, width, &[("from the prompt as it is to the one under the cursor", theme.dim)]);
+    let below = Rect { x: inner.x + 1, y: y + 1, width, height: inner.bottom().saturating_sub(y + 1) };
+    let demos = |prompt: &PromptSpec| match prompt.pinned.is_empty() {
+        true => format!("{} of each class, {:?}, seed {}", prompt.shots, prompt.demos, prompt.seed).to_lowercase(),
+        false => prompt.pinned.iter().map(usize::to_string).collect::<Vec<_>>().join(", "),
+    };
+    let told = |prompt: &PromptSpec| format!("{}\ndemonstrations: {}", prompt.template, demos(prompt));
+    let changed: Vec<Vec<(String, Style)>> = diff::words_within(&told(&base.prompt), &told(&line.prompt), PATIENCE)
+        .iter()
+        .map(|line| line.iter().map(|piece| styled(theme, piece)).collect())
+        .collect();
+    draw_wrapped(canvas, below, &changed, 0);
 }

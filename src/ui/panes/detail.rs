@@ -47,7 +47,15 @@ fn lines(app: &App, theme: &crate::ui::theme::Theme, width: usize) -> Vec<(Strin
         let who = if app.rows.filter.outcome.is_some() { format!("A ({name})") } else { name.to_owned() };
         wrapped(&format!("{who} answered {theirs}"), style);
     }
+    if let Some(suspect) = app.suspect(row.row) {
+        let others: Vec<String> = suspect.others.iter().map(usize::to_string).collect();
+        let others = if others.is_empty() { String::new() } else { format!(": rows {}", others.join(", ")) };
+        wrapped(&format!("{}: {}{others}", suspect.reason.name(), suspect.detail), theme.warn);
+    }
     if let Some(mark) = app.marks.get(&row.row).filter(|mark| !mark.is_empty()) {
+        if let Some(verdict) = mark.verdict {
+            wrapped(&format!("reviewed: {}", verdict.name()), theme.accent);
+        }
         if mark.doubtful {
             wrapped(
                 if app.look.ascii {

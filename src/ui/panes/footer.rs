@@ -27,8 +27,11 @@ fn actions(app: &App) -> Vec<Action> {
         Pane::Probe => &[Flips, Accept, Timeline, Left, Right],
         Pane::Report => &[Contextual, Batch, Supervised, Uncalibrated, ChooseSplit, ChooseLimit, Copy],
         Pane::Matrix => &[Open, Contextual, Batch, Supervised, Uncalibrated, ChooseSplit, ChooseLimit, Copy],
-        Pane::Rows => &[Open, Find, Show, Sort, Reverse, UseAsDemo, Try, Tag, Note, Doubt, Copy],
-        Pane::Detail => &[UseAsDemo, Try, Tag, Note, Doubt, Copy, Back],
+        Pane::Rows if app.rows.filter.show == crate::app::sift::Show::Suspects => {
+            &[GoldRight, GoldWrong, Doubt, Skip, Undo, Open, Note, Tag, UseAsDemo, Try]
+        }
+        Pane::Rows => &[Open, Find, Show, Audit, Sort, Reverse, UseAsDemo, Try, Tag, Note, Doubt, Copy],
+        Pane::Detail => &[UseAsDemo, Try, Tag, Note, Doubt, GoldRight, GoldWrong, Copy, Back],
         Pane::Loss | Pane::Metrics | Pane::Events => training(app),
         Pane::Respondent if !app.simulates() => &[Sessions],
         Pane::Respondent => &[PreviousRow, NextRow, Left, Right, Value, Undo, Reset, GoToRow],

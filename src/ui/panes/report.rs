@@ -58,6 +58,12 @@ fn lines(app: &App, run: &Run, report: &Report) -> Vec<String> {
         lead if lead > 0.0 => format!("                  the run is above it by {lead:.3}"),
         lead => format!("                  the run is BELOW it by {:.3}", lead.abs()),
     });
+    let beside = Some(&app.evaluate.baselines).filter(|beside| beside.of == run.about.path);
+    match beside.map(|beside| (beside.fitting, beside.found.as_ref().and_then(|found| found.line(report)))) {
+        Some((_, Some(line))) => lines.push(format!("baseline  {line}")),
+        Some((true, None)) => lines.push("baseline  is being fitted on the train split".to_owned()),
+        _ => {}
+    }
     lines.push(format!("macro-F1  {:.3}   balanced accuracy {:.3}", report.macro_f1, report.balanced_accuracy));
     lines.push(format!("kappa     {:.3}   MCC {:.3}", report.kappa, report.mcc));
     lines.extend(calibration(app, run));
@@ -237,6 +243,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
             line if ["precision", "95%", "confidence ", "surest "].iter().any(|head| line.starts_with(head)) => {
                 theme.dim
             }
+            line if line.starts_with("baseline") && line.ends_with("LOSES to it") => theme.warn,
             line if line.starts_with("calibration") => theme.heading,
             line if line.starts_with("accuracy  ") => theme.heading,
             _ => theme.text,

@@ -1,5 +1,6 @@
 //! Whole flows by key macros: disk, threads and engine are real but for the model.
 
+mod audit;
 pub mod calibrate;
 mod contrast;
 mod disk;
