@@ -680,6 +680,13 @@ fn fixed(app: &App) -> App {
         run.about.path = fix_path(&run.about.path);
         run.rate = 12.0;
     }
+    app.evaluate.baselines.of = fix_path(&app.evaluate.baselines.of);
+    if let Some(found) = &mut app.evaluate.baselines.found {
+        Arc::make_mut(found).baselines.iter_mut().for_each(|baseline| baseline.seconds = 0.1);
+    }
+    if let Some((of, _)) = &mut app.evaluate.calibrate.quality {
+        of.0 = fix_path(&of.0);
+    }
     for (place, entry) in app.runs.entries.iter_mut().rev().enumerate() {
         entry.name = fix(&entry.name);
         entry.path = fix_path(&entry.path);

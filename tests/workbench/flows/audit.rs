@@ -7,10 +7,24 @@ use shotglass::app::sift::Show;
 use shotglass::session::overlay::Verdict;
 
 use super::calibrate::run;
+use crate::harness::{Desk, Options, rows};
 
 #[test]
 fn rows_come_up_and_what_is_said_is_kept() {
-    let mut desk = run("reviewed");
+    // Thirty texts come once more with the other label.
+    let rows = rows();
+    let again: String = rows
+        .lines()
+        .skip(40)
+        .take(30)
+        .map(|line| {
+            let (text, label) = line.rsplit_once(',').unwrap();
+            format!("{text}!,{}\n", if label == "1" { 0 } else { 1 })
+        })
+        .collect();
+    let mut desk = Desk::with("reviewed", Options { data: rows + &again, ..Options::default() });
+    desk.press(&["<ctrl-r>"]);
+    desk.quiet();
     desk.press(&["3", "a"]);
     desk.until("the rows are looked through", |app| app.rows.audit.is_some());
     desk.settle();
@@ -18,9 +32,8 @@ fn rows_come_up_and_what_is_said_is_kept() {
     let all = desk.app().rows.listed.len();
     assert!(all > 3, "{all}");
     desk.sees("to review");
-    // The texts of the fixture repeat, in other splits too.
     desk.sees("nearly this text");
-    let row = |desk: &crate::harness::Desk| desk.app().table_row().unwrap().row;
+    let row = |desk: &Desk| desk.app().table_row().unwrap().row;
     let (mut rows, verdicts) =
         (Vec::new(), [("w", Verdict::GoldWrong), ("r", Verdict::GoldRight), ("x", Verdict::Doubtful)]);
     for (key, verdict) in verdicts {
@@ -52,6 +65,8 @@ fn rows_come_up_and_what_is_said_is_kept() {
 fn a_run_that_loses_to_logistic_regression_is_seen_to_lose() {
     let mut desk = run("beside-baseline");
     desk.until("baselines are there", |app| app.evaluate.baselines.found.is_some());
+    let app = desk.app();
+    assert_eq!(app.evaluate.baselines.of, app.run.as_ref().unwrap().about.path);
     desk.focus(Pane::Report);
     desk.sees("TF-IDF + ");
     desk.sees("macro-F1");
