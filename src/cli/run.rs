@@ -124,8 +124,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
 
 /// The best baseline, and whether the run loses to it.
 pub(super) fn print_baseline(summary: &Summary, baselines: Option<&Baselines>) -> Result<(), Failure> {
-    match summary.report.as_ref().and_then(|report| baselines?.line(report)) {
-        Some(line) => output::lines(&format!("{:>17}  {line}\n", "best baseline")),
+    match summary.report.as_ref().and_then(|report| baselines?.beside(report)) {
+        Some([name, figures]) => output::lines(&format!("{:>17}  {name}\n{:>17}  {figures}\n", "best baseline", "")),
         None => Ok(()),
     }
 }

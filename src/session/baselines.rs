@@ -60,8 +60,8 @@ impl Baselines {
         self.baselines.iter().skip(1).max_by(|a, b| score(a).total_cmp(&score(b)))
     }
 
-    /// One line beside a run's figures: the best of them, and whether the run loses to it.
-    pub fn line(&self, run: &Report) -> Option<String> {
+    /// What stands beside a run's figures, in two lines: the best of them, and whether the run loses to it.
+    pub fn beside(&self, run: &Report) -> Option<[String; 2]> {
         let best = self.best()?;
         let lead = run.macro_f1 - best.report.macro_f1;
         let verdict = match lead {
@@ -69,10 +69,10 @@ impl Baselines {
             0.0 => "the run is no better",
             _ => "the run is better",
         };
-        Some(format!(
-            "{} in {:.1} s: accuracy {:.3}, macro-F1 {:.3}; {verdict}",
-            best.name, best.seconds, best.report.accuracy, best.report.macro_f1
-        ))
+        Some([
+            format!("{}, fitted in {:.1} s", best.name, best.seconds),
+            format!("accuracy {:.3}, macro-F1 {:.3}: {verdict}", best.report.accuracy, best.report.macro_f1),
+        ])
     }
 }
 

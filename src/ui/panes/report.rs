@@ -59,8 +59,11 @@ fn lines(app: &App, run: &Run, report: &Report) -> Vec<String> {
         lead => format!("                  the run is BELOW it by {:.3}", lead.abs()),
     });
     let beside = Some(&app.evaluate.baselines).filter(|beside| beside.of == run.about.path);
-    match beside.map(|beside| (beside.fitting, beside.found.as_ref().and_then(|found| found.line(report)))) {
-        Some((_, Some(line))) => lines.push(format!("baseline  {line}")),
+    match beside.map(|beside| (beside.fitting, beside.found.as_ref().and_then(|found| found.beside(report)))) {
+        Some((_, Some([name, figures]))) => {
+            lines.push(format!("baseline  {name}"));
+            lines.push(format!("                  {figures}"));
+        }
         Some((true, None)) => lines.push("baseline  is being fitted on the train split".to_owned()),
         _ => {}
     }
@@ -243,7 +246,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, inner: Rect) {
             line if ["precision", "95%", "confidence ", "surest "].iter().any(|head| line.starts_with(head)) => {
                 theme.dim
             }
-            line if line.starts_with("baseline") && line.ends_with("LOSES to it") => theme.warn,
+            line if line.ends_with("LOSES to it") => theme.warn,
             line if line.starts_with("calibration") => theme.heading,
             line if line.starts_with("accuracy  ") => theme.heading,
             _ => theme.text,
