@@ -64,8 +64,11 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, outer: Rect, selected: usize, offset
         canvas.line(list.x + 1, y, list.width.saturating_sub(1), &[(&text, style)]);
     }
     canvas.scrollbar(Rect { height: list.height + 2, ..outer }, offset, usize::from(list.height), lines.len());
-    // The table is above.
+    // The table is above, and says which are the best and the worst.
     let summary = queue.text.split_once("\n\n").map_or("", |(_, summary)| summary);
+    let summary = summary
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("best ") && !line.trim_start().starts_with("worst "));
     let mut y = list.bottom() + 1;
     if *live {
         let columns = 32.min(width);
@@ -92,7 +95,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, outer: Rect, selected: usize, offset
         canvas.line(inner.x + 1 + columns, y, width.saturating_sub(columns), &[(&left.unwrap_or_default(), theme.dim)]);
         y += 2;
     }
-    for line in summary.lines() {
+    for line in summary {
         if y >= inner.bottom() {
             break;
         }

@@ -102,7 +102,7 @@ fn generated_answers_cannot_be_calibrated() {
     desk.hears("keeps no log-probabilities");
 }
 
-fn swept(name: &str) -> Desk {
+pub fn swept(name: &str) -> Desk {
     let prompt = "shots = 1\n[sweep]\nrows = 8\norders = 1\ndraws = 1\nparaphrases = [\"For or against?\"]\n[search]\nbudget = 4\nchoose = 8\njudge = 8\npropose = 8";
     let session = crate::harness::session(prompt).replace("Text: <", "{{ demos }}\nText: <");
     let mut desk = Desk::with(name, Options { session, ..Options::default() });

@@ -2,6 +2,7 @@
 //!
 //! `INSTA_UPDATE=always cargo test --release --test workbench` makes them anew.
 
+mod numbers;
 mod plain;
 mod simulate;
 mod training;
