@@ -5,6 +5,7 @@
 //! its own, [`json`] for JSON on stdout. [`diff`] tells two texts apart. Truncating and measuring widths is left to who draws.
 
 pub mod diff;
+pub mod terms;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 
+use crate::text::terms::counted;
+
 use super::Features;
 
 /// Texts in which a term has to be.
@@ -64,19 +66,4 @@ impl TfIdf {
         }
         features
     }
-}
-
-/// How often each term is in a text.
-fn counted(text: &str) -> HashMap<String, f64> {
-    let lower = text.to_lowercase();
-    let words: Vec<&str> = lower
-        .split(|c: char| !(c.is_alphanumeric() || c == '_'))
-        .filter(|word| word.chars().nth(1).is_some())
-        .collect();
-    let pairs = words.iter().zip(words.iter().skip(1)).map(|(first, second)| format!("{first} {second}"));
-    let mut counts = HashMap::new();
-    for term in words.iter().map(|word| (*word).to_owned()).chain(pairs) {
-        *counts.entry(term).or_insert(0.0) += 1.0;
-    }
-    counts
 }

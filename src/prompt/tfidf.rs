@@ -6,6 +6,8 @@
 
 use std::collections::HashMap;
 
+use crate::text::terms::counted;
+
 /// An inverted index over documents.
 #[derive(Debug)]
 pub(super) struct TfIdf {
@@ -25,7 +27,7 @@ impl TfIdf {
     pub(super) fn fit<T: AsRef<str>>(documents: &[T]) -> Self {
         let mut terms: HashMap<String, Term> = HashMap::new();
         for (document, text) in documents.iter().enumerate() {
-            for (term, count) in count_terms(text.as_ref()) {
+            for (term, count) in counted(text.as_ref()) {
                 terms.entry(term).or_default().postings.push((document, 1.0 + count.ln()));
             }
         }
@@ -54,7 +56,7 @@ impl TfIdf {
 
     /// The cosine similarity of `text` to each document. Terms that no document has are left out.
     pub(super) fn similarities(&self, text: &str) -> Vec<f64> {
-        let mut query: Vec<(String, f64)> = count_terms(text).into_iter().collect();
+        let mut query: Vec<(String, f64)> = counted(text).into_iter().collect();
         query.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         let query: Vec<(&Term, f64)> = query
             .iter()
@@ -74,19 +76,4 @@ impl TfIdf {
         }
         similarities
     }
-}
-
-/// How often each term occurs in `text`.
-fn count_terms(text: &str) -> HashMap<String, f64> {
-    let lower = text.to_lowercase();
-    let words: Vec<&str> = lower
-        .split(|c: char| !(c.is_alphanumeric() || c == '_'))
-        .filter(|word| word.chars().nth(1).is_some())
-        .collect();
-    let pairs = words.iter().zip(words.iter().skip(1)).map(|(first, second)| format!("{first} {second}"));
-    let mut counts = HashMap::new();
-    for term in words.iter().map(|word| (*word).to_owned()).chain(pairs) {
-        *counts.entry(term).or_insert(0.0) += 1.0;
-    }
-    counts
 }

@@ -23,14 +23,8 @@ impl App {
         if self.queue_is_live() {
             return self.open_queue();
         }
-        if self.recording || self.evaluate.preparing.is_some() {
-            return self.note("a run is going on: Ctrl-C stops it");
-        }
-        if self.is_training() {
-            return self.note("a training goes on: it can begin once that is over (view 4)");
-        }
-        if let Some(problem) = &self.prompt.problem {
-            return self.complain(problem.message.clone());
+        if !self.may_begin() {
+            return;
         }
         let (Some(session), Some(prepared)) = (&self.session, self.prepared()) else {
             return self.note("there is no session yet");

@@ -37,16 +37,27 @@ impl App {
         self.begin_run(None, fx);
     }
 
-    /// Begins a run, or goes on with the one in a folder.
-    pub(super) fn begin_run(&mut self, resume: Option<PathBuf>, fx: &mut Effects) {
+    /// Whether a run can begin now; says why not.
+    pub(super) fn may_begin(&mut self) -> bool {
         if self.recording || self.evaluate.preparing.is_some() || self.queue_is_live() {
-            return self.note("a run is going on: Ctrl-C stops it");
+            self.note("a run is going on: Ctrl-C stops it");
+            return false;
         }
         if self.is_training() {
-            return self.note("a training goes on: a run can begin once it is over (view 4)");
+            self.note("a training goes on: a run can begin once it is over (view 4)");
+            return false;
         }
         if let Some(problem) = &self.prompt.problem {
-            return self.complain(problem.message.clone());
+            self.complain(problem.message.clone());
+            return false;
+        }
+        true
+    }
+
+    /// Begins a run, or goes on with the one in a folder.
+    pub(super) fn begin_run(&mut self, resume: Option<PathBuf>, fx: &mut Effects) {
+        if !self.may_begin() {
+            return;
         }
         let (Some(session), Some(prepared)) = (&self.session, self.prepared()) else {
             return self.note("there is no session to run yet");
