@@ -101,6 +101,9 @@ pub enum BaselineError {
     /// Nothing to learn from.
     #[error("the train split has no two labels to tell apart: baselines are fitted on it")]
     NoTrain,
+    /// Rows that were learnt from.
+    #[error("baselines are fitted on the train split and cannot be judged on it: take --split validation or test")]
+    OnTrain,
     /// Nothing to judge by.
     #[error("no row of the {0} split has a gold label")]
     NoGold(Split),
@@ -215,6 +218,9 @@ fn fit(
     go_on: &(dyn Fn() -> bool + Sync),
 ) -> Result<Baselines, BaselineError> {
     prepared.check_text().map_err(|_| BaselineError::NoText)?;
+    if split == Split::Train {
+        return Err(BaselineError::OnTrain);
+    }
     let (train, asked) = (Labelled::of(prepared, Split::Train, usize::MAX), Labelled::of(prepared, split, rows));
     let labels = prepared.data.labels();
     let most = majority(&train.gold, labels.len()).ok_or(BaselineError::NoTrain)?;

@@ -43,6 +43,8 @@ fn baselines_are_fitted_once_and_beside_a_run() {
     assert!(wrong.contains("nowhere"), "{wrong}");
     let found = home.json(&["baseline", "few-shot", "--out", "runs", "--encoder", tiny]);
     assert_eq!(found["baselines"].as_array().unwrap().len(), 7);
+    let error = home.error(&["baseline", "few-shot", "--no-encoder", "--split", "train"]);
+    assert!(error.contains("cannot be judged on it"), "{error}");
     let error = home.error(&["baseline", "simulate", "--no-encoder"]);
     assert!(error.contains("data.text"), "{error}");
 }

@@ -121,11 +121,12 @@ impl Found {
         if self.best == 0 {
             return text + "no prompt that was tried is better than the one there is\n";
         }
-        for (what, of) in [("validation rows that chose nothing", &self.judged), ("the test split", &self.test)] {
+        for (what, of) in [("validation rows that chose nothing", &self.judged), ("rows of the test split", &self.test)]
+        {
             let Some(of) = of else { continue };
             let p = if of.mcnemar_p < 0.001 { "< 0.001".to_owned() } else { format!("{:.3}", of.mcnemar_p) };
             text += &format!(
-                "on {} of {what}: accuracy {:.3} to {:.3}, macro-F1 {:.3} to {:.3}; {} fixed, {} broken, McNemar p {p}\n",
+                "on {} {what}: accuracy {:.3} to {:.3}, macro-F1 {:.3} to {:.3}; {} fixed, {} broken, McNemar p {p}\n",
                 of.after.rows,
                 of.before.accuracy,
                 of.after.accuracy,
