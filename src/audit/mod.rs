@@ -6,7 +6,7 @@
 
 pub mod duplicates;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 pub use duplicates::{Group, groups};
 
@@ -76,10 +76,11 @@ pub fn worth_labelling(rows: &[Answered], groups: &[Group]) -> Vec<(usize, f64)>
     let open = rows.iter().filter(|row| row.gold.is_none() && !row.probabilities.is_empty());
     let mut ranked: Vec<(usize, f64)> = open.map(|row| (row.row, entropy(&row.probabilities))).collect();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    let group_of = |row: usize| groups.iter().position(|group| group.rows.binary_search(&row).is_ok());
+    let of_group = groups.iter().enumerate().flat_map(|(group, of)| of.rows.iter().map(move |row| (*row, group)));
+    let group_of: HashMap<usize, usize> = of_group.collect();
     let mut seen = HashSet::new();
     let (first, again): (Vec<_>, Vec<_>) =
-        ranked.into_iter().partition(|(row, _)| group_of(*row).is_none_or(|group| seen.insert(group)));
+        ranked.into_iter().partition(|(row, _)| group_of.get(row).is_none_or(|group| seen.insert(*group)));
     first.into_iter().chain(again).collect()
 }
 

@@ -1,5 +1,6 @@
 //! `shotglass audit`: gold labels that deserve a second look, and what was said of them.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -7,7 +8,7 @@ use serde::Serialize;
 
 use crate::session::audit::{self, Audit, Reason, Suspect};
 use crate::session::folder::{Manifest, PREDICTIONS};
-use crate::session::overlay::{OVERLAY, Overlay};
+use crate::session::overlay::{Mark, OVERLAY, Overlay};
 use crate::session::predictions::{self, Prediction};
 use crate::session::prepare::Prepared;
 use crate::text::printable;
@@ -56,6 +57,12 @@ struct Told<'a> {
     suspect: &'a Suspect,
     split: &'static str,
     gold: Option<&'a str>,
+    /// What the run says, where one is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    predicted: Option<&'a str>,
+    /// The probability of that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probability: Option<f64>,
     verdict: Option<&'static str>,
     text: String,
 }
@@ -95,11 +102,14 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
     if let Some(count) = arguments.next {
         return next(&prepared, &rows, &found, count, format);
     }
-    let decided = |suspect: &&Suspect| overlay.get(suspect.row).and_then(|mark| mark.verdict);
+    let decided = |suspect: &&Suspect| overlay.get(suspect.row).and_then(Mark::decided);
+    let sure: HashMap<usize, (&str, Option<f64>)> = rows.iter().map(|row| (row.row, told_by(row))).collect();
     let suspects = found.suspects.iter().take(arguments.limit).map(|suspect| Told {
         suspect,
         split: prepared.data.split_of(suspect.row).map_or("", |split| split.name()),
         gold: prepared.data.gold(suspect.row).and_then(|gold| prepared.data.labels().get(gold)).map(String::as_str),
+        predicted: sure.get(&suspect.row).map(|(label, _)| *label),
+        probability: sure.get(&suspect.row).and_then(|(_, probability)| *probability),
         verdict: decided(&suspect).map(|verdict| verdict.name()),
         text: prepared.data.text(suspect.row).into_owned(),
     });
@@ -112,8 +122,14 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
     };
     match format {
         Format::Json => output::json(&document),
-        _ => output::lines(&text(&document, found.suspects.len(), arguments.run.is_some())),
+        _ => output::lines(&text(&document, found.suspects.len(), &sure)),
     }
+}
+
+/// A row's predicted label, with its probability if the labels were scored.
+fn told_by(row: &Prediction) -> (&str, Option<f64>) {
+    let shares = predictions::probabilities(&row.logprobs);
+    (&row.predicted, shares.and_then(|shares| shares.into_iter().max_by(f64::total_cmp)))
 }
 
 fn answers(run: &Path, prepared: &Prepared) -> Result<Vec<Prediction>, Failure> {
@@ -142,7 +158,9 @@ fn next(prepared: &Prepared, rows: &[&Prediction], found: &Audit, count: usize, 
     let order = audit::next_to_label(prepared, rows, &found.groups);
     if order.is_empty() {
         return Err(Failure::Bad(
-            "no row of the run is without a gold label and has log-probabilities: there is nothing to label".to_owned(),
+            "no row of the run is without a gold label and has log-probabilities: there is nothing to label (rows \
+             whose label is listed in data.missing count as unlabelled)"
+                .to_owned(),
         ));
     }
     let told = order.into_iter().take(count);
@@ -163,24 +181,39 @@ fn short(text: &str) -> String {
     if start.len() < text.len() { format!("{start}…") } else { start }
 }
 
-fn text(document: &Document<'_>, all: usize, with_run: bool) -> String {
+fn text(document: &Document<'_>, all: usize, sure: &HashMap<usize, (&str, Option<f64>)>) -> String {
+    let with_run = !sure.is_empty();
     let mut text = format!("{} rows\n", document.rows);
     for (name, count) in &document.counts {
-        let note = if *name == "disagreement" && !with_run { "  (name a run to see these)" } else { "" };
+        let note = match *name == "disagreement" {
+            true if !with_run => "  (name a run to see these)",
+            true if sure.values().all(|(_, probability)| probability.is_none()) => {
+                "  (this run scored no labels: how sure the model is, is not known)"
+            }
+            _ => "",
+        };
         text += &format!("{count:>7}  {name}{note}\n");
     }
     text += &format!("{:>7}  of these are decided\n", document.decided);
     if document.suspects.is_empty() {
         return text;
     }
-    text += &format!("\n{:>7}  {:<10}  {:<12}  {:<14}  {:>5}  text\n", "row", "split", "gold", "reason", "score");
+    let answer = |predicted: &str, probability: &str| match with_run {
+        true => format!("{predicted:<12}  {probability:>5}  "),
+        false => String::new(),
+    };
+    text += &format!("\n{:>7}  {:<10}  {:<12}  ", "row", "split", "gold");
+    text += &format!("{}{:<14}  {:>5}  text\n", answer("predicted", "prob."), "reason", "score");
     for told in &document.suspects {
-        let gold: String = printable(told.gold.unwrap_or("-")).chars().take(12).collect();
+        let cut = |label: Option<&str>| -> String { printable(label.unwrap_or("-")).chars().take(12).collect() };
+        let probability = told.probability.map_or_else(|| "-".to_owned(), |share| format!("{share:.2}"));
         let verdict = told.verdict.map_or_else(String::new, |verdict| format!("  [{verdict}]"));
         text += &format!(
-            "{:>7}  {:<10}  {gold:<12}  {:<14}  {:>5.2}  {}{verdict}\n",
+            "{:>7}  {:<10}  {:<12}  {}{:<14}  {:>5.2}  {}{verdict}\n",
             told.suspect.row,
             told.split,
+            cut(told.gold),
+            answer(&cut(told.predicted), &probability),
             told.suspect.reason.name(),
             told.suspect.score,
             short(&told.text)

@@ -65,6 +65,9 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
     let manifest = Manifest::read(path)?;
     let rows: Vec<Arc<Prediction>> =
         predictions::read(&path.join(PREDICTIONS))?.rows.into_iter().map(Arc::new).collect();
+    if let Some(gap) = manifest.gap(rows.len()) {
+        global.warn(&gap);
+    }
     let methods = match arguments.method {
         Some(method) => vec![method],
         None => Method::ALL.to_vec(),

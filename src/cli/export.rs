@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::session::export::{self, Format as Form};
-use crate::session::folder::Manifest;
+use crate::session::folder::{Manifest, PREDICTIONS};
+use crate::session::predictions;
 
 use super::failure::Failure;
 use super::{Format, Global, output};
@@ -35,7 +36,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
         Format::Html => Form::Html,
         _ => Form::Csv,
     };
-    Manifest::read(&arguments.run)?;
+    let manifest = Manifest::read(&arguments.run)?;
+    let answered = predictions::read(&arguments.run.join(PREDICTIONS))?.rows.len();
+    if let Some(gap) = manifest.gap(answered) {
+        global.warn(&gap);
+    }
     // A run is held in memory anyway while it is exported.
     let mut bytes = Vec::new();
     export::export(&arguments.run, form, &mut bytes)?;

@@ -9,7 +9,7 @@ use crate::engine::{EngineError, ModelInfo};
 use crate::session::folder::{PREDICTIONS, Status};
 use crate::session::predictions;
 use crate::session::prepare::Prepared;
-use crate::session::queue::{Answered, Proposal, Queue, Scores, kept};
+use crate::session::queue::{Answered, Proposal, Queue, kept};
 use crate::session::run::{Recording, Task};
 
 use super::failure::Failure;
@@ -49,11 +49,11 @@ impl Queued<'_> {
                 failure => failure,
             })?;
             computed += usize::from(new);
-            let (run, raw) = (answered.run.clone(), Scores::of(&answered.rows));
+            let run = answered.run.clone();
             queue.take(answered);
-            // As the queue sees them: it may calibrate answers first.
+            // As the queue sees them: it may calibrate answers first, and of runs that only feed it there is nothing to tell.
             let line = queue.lines().into_iter().rev().find(|line| line.run.as_ref() == Some(&run));
-            let scores = line.map_or(raw, |line| line.scores).map_or_else(String::new, |scores| {
+            let scores = line.and_then(|line| line.scores).map_or_else(String::new, |scores| {
                 format!(": accuracy {:.3}, macro-F1 {:.3}", scores.accuracy, scores.macro_f1)
             });
             listen(queue)?;

@@ -138,9 +138,8 @@ pub(super) fn summary(path: &Path, global: &Global) -> Result<(Summary, Option<M
         report: (!pairs.is_empty()).then(|| Report::new(pairs.confusion())),
         simulation,
     };
-    if let Some(manifest) = unfinished {
-        let answered = rows + pairs.unlabelled;
-        global.warn(&format!("the run is not finished: {answered} of {} rows", manifest.rows));
+    if let Some(gap) = manifest.as_ref().and_then(|manifest| manifest.gap(rows + pairs.unlabelled)) {
+        global.warn(&gap);
     }
     Ok((summary, manifest))
 }

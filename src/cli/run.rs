@@ -12,7 +12,8 @@ use crate::engine::{Cancel, EngineError, Event, ModelInfo, Outcome, Stats};
 use crate::metrics::{Figures, classification_report, summary};
 use crate::session::Session;
 use crate::session::baselines::{self, Baselines};
-use crate::session::folder::{Manifest, Status};
+use crate::session::folder::{Manifest, PREDICTIONS, Status};
+use crate::session::predictions;
 use crate::session::prepare::Prepared;
 use crate::session::run::{Recording, RunError, Summary, Task};
 use crate::session::simulation;
@@ -76,7 +77,13 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
             folder.display()
         )));
     }
-    if let (Some(folder), Some(Status::Finished)) = (&arguments.resume, kept.as_ref().map(|kept| kept.status)) {
+    let whole = |folder: &Path, kept: &Manifest| {
+        kept.status == Status::Finished
+            && predictions::read(&folder.join(PREDICTIONS)).is_ok_and(|there| there.rows.len() >= kept.rows)
+    };
+    if let Some(folder) = &arguments.resume
+        && kept.as_ref().is_some_and(|kept| whole(folder, kept))
+    {
         if arguments.session.is_some() || !global.overrides.is_empty() {
             let path = folder.display();
             return Err(Failure::Bad(format!(

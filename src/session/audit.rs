@@ -11,7 +11,7 @@ use crate::data::Split;
 
 use super::folder::Manifest;
 use super::home::SessionFile;
-use super::overlay::{OVERLAY, Overlay};
+use super::overlay::{OVERLAY, Overlay, Verdict};
 use super::predictions::{Prediction, probabilities};
 use super::prepare::Prepared;
 
@@ -135,9 +135,11 @@ pub fn audit(prepared: &Prepared, answers: &[&Prediction], go_on: &(dyn Fn() -> 
 /// Rows of a run as the audit sees them.
 fn answered(prepared: &Prepared, answers: &[&Prediction]) -> Vec<Answered> {
     let place = |label: &str| prepared.data.labels().iter().position(|known| known == label);
+    // A gold label that says nothing is none.
+    let said = |label: &usize| !prepared.data.is_missing(*label);
     let of = |row: &&Prediction| Answered {
         row: row.row,
-        gold: row.gold.as_deref().and_then(place),
+        gold: row.gold.as_deref().and_then(place).filter(said),
         predicted: place(&row.predicted),
         probabilities: probabilities(&row.logprobs).unwrap_or_default(),
     };
@@ -169,7 +171,7 @@ pub fn overlay_csv(prepared: &Prepared, overlay: &Overlay) -> Result<Vec<u8>, cs
             row.to_string().as_str(),
             data.split_of(row).map_or("", Split::name),
             gold,
-            mark.verdict.map_or("", |verdict| verdict.name()),
+            mark.decided().map_or("", Verdict::name),
             if mark.doubtful { "true" } else { "false" },
             mark.why.as_deref().unwrap_or_default(),
             mark.tag.as_deref().unwrap_or_default(),
@@ -184,7 +186,7 @@ pub fn overlay_csv(prepared: &Prepared, overlay: &Overlay) -> Result<Vec<u8>, cs
 mod tests {
     use super::*;
     use crate::session::Session;
-    use crate::session::overlay::{Mark, Verdict};
+    use crate::session::overlay::Mark;
 
     fn prepared(folder: &Path) -> Prepared {
         let path = folder.join("rows.csv");

@@ -76,6 +76,14 @@ pub enum CalibrateError {
         /// Why not.
         error: io::Error,
     },
+    /// The file is not what was written.
+    #[error("{}: cannot be read: {error}; delete the file, and what is in it is asked anew", path.display())]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong in it.
+        error: serde_json::Error,
+    },
     /// Answers without log-probabilities.
     #[error("the run keeps no log-probabilities of labels to calibrate: decode.method = \"score\" has them")]
     NoLogprobs,
@@ -147,7 +155,7 @@ impl Kept {
         };
         let mut text = String::new();
         file.take(MOST_BYTES).read_to_string(&mut text).map_err(failed)?;
-        serde_json::from_str(&text).map_err(|error| failed(error.into()))
+        serde_json::from_str(&text).map_err(|error| CalibrateError::Broken { path: path.clone(), error })
     }
 
     /// Whether what a method needs is there.

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde::Serialize;
 
-use super::folder::{Manifest, Status};
+use super::folder::Manifest;
 use super::predictions::answers::Answers;
 use crate::metrics::agreement::{alpha, kappa};
 use crate::metrics::compare::{Paired, mcnemar};
@@ -32,10 +32,10 @@ pub struct Side {
 }
 
 impl Side {
-    /// What is to be said of a run that is not finished.
+    /// What is to be said of a run that lacks rows.
     pub fn unfinished(&self) -> Option<String> {
-        let manifest = self.manifest.as_ref().filter(|manifest| manifest.status != Status::Finished)?;
-        Some(format!("{}: the run is not finished: {} of {} rows", self.called, self.answers.len(), manifest.rows))
+        let gap = self.manifest.as_ref()?.gap(self.answers.len())?;
+        Some(format!("{}: {gap}", self.called))
     }
 
     /// SHA-256 of its data.

@@ -29,7 +29,7 @@ pub enum Format {
     /// `predictions.csv` as it is, but for the torn last record of a killed run. Cells keep what they hold, control
     /// characters and what a spreadsheet takes for a formula included: it is data for programs, not for a terminal.
     Csv,
-    /// One object of `manifest`, `report` (`null` while there is none) and `rows`; control characters are escaped.
+    /// One object of `manifest`, `report` (`null` while there is none that can be read) and `rows`; control characters are escaped.
     Json,
     /// A report to read: set-up, prompt, figures, confusion matrix, methods. Text from the data is escaped.
     Md,
@@ -95,6 +95,13 @@ pub fn export(run: &Path, format: Format, out: &mut dyn Write) -> Result<(), Exp
     let table = run.join("predictions.csv");
     let predictions = predictions::read(&table)?;
     let json = |name: &str| Ok::<_, ExportError>(read_json(&run.join(name))?.unwrap_or_default());
+    // All figures in it can be told from the rows.
+    let report = || {
+        json("report.json").unwrap_or_else(|error| {
+            tracing::warn!(%error, "an export without the run's own report");
+            Value::Null
+        })
+    };
     let written = match format {
         Format::Csv => {
             let bytes = std::fs::read(&table).map_err(|source| ExportError::Read { path: table, source })?;
@@ -102,15 +109,18 @@ pub fn export(run: &Path, format: Format, out: &mut dyn Write) -> Result<(), Exp
         }
         Format::Json => {
             let rows = predictions.rows.iter().map(|row| record(row, &predictions)).collect();
-            crate::text::json(&Export { manifest: json("manifest.json")?, report: json("report.json")?, rows })
+            crate::text::json(&Export { manifest: json("manifest.json")?, report: report(), rows })
                 .map_err(io::Error::from)
                 .and_then(|text| writeln!(out, "{text}"))
         }
         Format::Md | Format::Html => {
             let name = run.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-            let (manifest, report) = (json("manifest.json")?, json("report.json")?);
+            let (manifest, report) = (json("manifest.json")?, report());
             // What cannot be read there is left out.
-            let kept = Kept::read(run).unwrap_or_default();
+            let kept = Kept::read(run).unwrap_or_else(|error| {
+                tracing::warn!(%error, "an export without calibrations");
+                Kept::default()
+            });
             let document = Document::of(&name, &manifest, &report, &predictions, &kept);
             let text = match format {
                 Format::Html => html::write(run, &manifest, &document, &predictions)?,

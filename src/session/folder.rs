@@ -134,6 +134,20 @@ pub struct Manifest {
     pub tried: Option<Tried>,
 }
 
+impl Manifest {
+    /// What is to be said of a run of which only so many rows are there.
+    pub fn gap(&self, answered: usize) -> Option<String> {
+        let rows = self.rows;
+        match self.status {
+            Status::Finished if answered >= rows => None,
+            Status::Finished => Some(format!(
+                "rows of the finished run are gone: {answered} of {rows} are there; `shotglass run --resume` asks for the others"
+            )),
+            _ => Some(format!("the run is not finished: {answered} of {rows} rows")),
+        }
+    }
+}
+
 /// What is said of a training: rows, how it began, and what came of it so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TrainingRecord {

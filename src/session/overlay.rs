@@ -76,6 +76,11 @@ impl Mark {
         Self { doubtful, verdict: Some(verdict), why, ..self }
     }
 
+    /// What came of looking at the gold label, if anything: versions before verdicts wrote doubt alone.
+    pub fn decided(&self) -> Option<Verdict> {
+        self.verdict.or(self.doubtful.then_some(Verdict::Doubtful))
+    }
+
     /// Whether it says nothing.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -215,6 +220,7 @@ mod tests {
         fs::write(&path, "{\"row\":1,\"time\":\"t\",\"data_sha256\":\"aa\",\"doubtful\":true}\n").unwrap();
         let mut overlay = Overlay::open(&path, "aa").unwrap();
         assert_eq!((overlay.get(1).unwrap().verdict, overlay.time(1)), (None, Some("t")));
+        assert_eq!(overlay.get(1).unwrap().decided(), Some(Verdict::Doubtful));
         for (row, verdict, doubted) in [
             (2, Verdict::GoldWrong, true),
             (3, Verdict::Doubtful, true),

@@ -139,3 +139,120 @@ fn shares_are_corrected_by_a_labelled_sample() {
     home.write("gold.csv", "row,gold,predicted\n1,a,a\n");
     assert!(home.error(&["prevalence", "gold.csv"]).contains("nothing left to estimate"));
 }
+
+/// A session without gold labels, on `rows.csv`.
+const UNLABELLED: &str = "version = 1\n[data]\npath = \"rows.csv\"\nlabels = { \"1\" = \"support\", \"0\" = \"oppose\" }\n\
+    splits = { train = 0.0, validation = 1.0, test = 0.0 }\n[prompt]\ntemplate = \"Text: <{{ text }}>\\nAnswer:\"\n";
+
+#[test]
+fn rows_worth_labelling_come_least_sure_first() {
+    let home = Home::with_session();
+    home.write("open.toml", UNLABELLED);
+    let run = home.json(&["run", "open.toml", "--set", MODEL])["run"].as_str().unwrap().to_owned();
+    let order = home.json(&["audit", "open.toml", &run, "--next", "5"]);
+    let entropies: Vec<f64> = order.as_array().unwrap().iter().map(|of| of["entropy"].as_f64().unwrap()).collect();
+    assert_eq!(entropies.len(), 5);
+    assert!(entropies.is_sorted_by(|a, b| a >= b) && entropies[0] > 0.0, "{entropies:?}");
+    let text = home.stdout(&["audit", "open.toml", &run, "--next", "2"]);
+    assert!(text.starts_with("    row  entropy  text\n") && text.lines().count() == 3, "{text}");
+    // Label cells that say nothing count as unlabelled.
+    home.write("some.csv", "text,stance\nsave the ferry,1\nlet it sink,0\nthe horn at seven,\ngo home,\n");
+    let path = [
+        "data.path=some.csv",
+        "data.missing={ stance = [\"\"] }",
+        "data.splits={ train = 0.0, validation = 1.0, test = 0.0 }",
+    ];
+    let set: Vec<&str> = path.iter().flat_map(|of| ["--set", of]).collect();
+    let run = home.json(&[&["run", "session.toml"], &set[..]].concat())["run"].as_str().unwrap().to_owned();
+    let order = home.json(&[&["audit", "session.toml", &run, "--next", "9"], &set[..]].concat());
+    let mut rows: Vec<u64> = order.as_array().unwrap().iter().map(|of| of["row"].as_u64().unwrap()).collect();
+    rows.sort_unstable();
+    assert_eq!(rows, [2, 3]);
+}
+
+#[test]
+fn marks_from_before_verdicts_are_decided() {
+    let home = Home::with_session();
+    home.write("rows.csv", &super::home::ROWS.replace("let it sink", "save  THE ferry"));
+    home.json(&["run", "session.toml"]);
+    let manifest = fs::read_to_string(home.only_run().join("manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    let sha256 = manifest["data"]["sha256"].clone();
+    let mark = serde_json::json!({ "row": 0, "time": "t", "data_sha256": sha256, "doubtful": true });
+    home.write("session/overlay.jsonl", &format!("{mark}\n"));
+    let run = home.only_run();
+    let found = home.json(&["audit", "session.toml", run.to_str().unwrap()]);
+    assert_eq!(found["decided"], 1, "{found}");
+    let text = home.stdout(&["audit", "session.toml", run.to_str().unwrap()]);
+    assert!(text.contains("predicted     prob.") && text.contains("[doubtful]"), "{text}");
+    let csv = home.stdout(&["audit", "session.toml", "--export", "-"]);
+    assert!(csv.contains("\n0,") && csv.contains(",support,doubtful,true,"), "{csv}");
+    // Answers that were generated do not say how sure the model is.
+    let generated = home.json(&["run", "session.toml", "--set", "decode.method=generate"]);
+    let text = home.stdout(&["audit", "session.toml", generated["run"].as_str().unwrap()]);
+    assert!(text.contains("this run scored no labels"), "{text}");
+}
+
+#[test]
+#[cfg(unix)]
+fn an_audit_is_cancelled() {
+    let home = Home::with_session();
+    let rows: String =
+        (0..200_000).map(|row| format!("the ferry number {row} of {} is late,1\n", row * 7919)).collect();
+    home.write("rows.csv", &format!("text,stance\n{rows}go home,0\ngo away,0\n"));
+    // Sooner than the program listens the signal ends it like any other program.
+    let codes = (5..13).map(|power| {
+        let mut child = home.process().args(["audit", "session.toml", "--quiet"]).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(1 << power));
+        let process = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(process, rustix::process::Signal::INT).unwrap();
+        child.wait().unwrap().code()
+    });
+    assert_eq!(codes.flatten().next(), Some(130));
+}
+
+#[test]
+fn a_correction_is_that_of_the_same_question() {
+    let home = Home::new();
+    let all = run(&home, &[]);
+    let sample = run(&home, &["--limit", "60"]);
+    let labelled = |path: &str| home.run(&["prevalence", &all, "--labelled", path]);
+    let told = home.json(&["prevalence", &all, "--labelled", &sample]);
+    // Rows that are in both count once, as labelled ones.
+    assert_eq!((&told["labelled"], &told["unlabelled"]), (&serde_json::json!(60), &serde_json::json!(167)));
+    let stderr = |path: &str| String::from_utf8(labelled(path).stderr).unwrap();
+    assert_eq!(stderr(&sample), "60 rows are in both and count once, as labelled ones\n");
+    let other = run(&home, &["--limit", "20", "--set", "prompt.template={{ text }} is"]);
+    let warnings = stderr(&other);
+    assert!(warnings.contains("answered with different prompts"), "{warnings}");
+    assert!(warnings.contains("20 labelled rows are few"), "{warnings}");
+    let manifest = fs::read_to_string(home.path().join(&other).join("manifest.json")).unwrap();
+    let mut manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    manifest["model"]["sha256"] = serde_json::json!("0".repeat(64));
+    home.write(&format!("{other}/manifest.json"), &manifest.to_string());
+    assert!(stderr(&other).contains("answered by different models"), "{}", stderr(&other));
+    manifest["labels"] = serde_json::json!(["yes", "no"]);
+    home.write(&format!("{other}/manifest.json"), &manifest.to_string());
+    let error = home.error(&["prevalence", &all, "--labelled", &other]);
+    assert!(error.contains("the labels are support, oppose in one and yes, no in the other"), "{error}");
+
+    // Files know no labels but those in them.
+    let rows = |of: &str| {
+        let first = if of.starts_with(',') { 40 } else { 0 };
+        (first..first + 40).map(|row| format!("{row},{of}\n")).collect::<String>()
+    };
+    home.write("all.csv", &format!("row,gold,predicted\n{}", rows(",yes")));
+    home.write("sample.csv", &format!("row,gold,predicted\n{}", rows("1,1")));
+    let error = home.error(&["prevalence", "all.csv", "--labelled", "sample.csv"]);
+    assert!(error.contains("none of the rows without a gold label has an answer of the sample's, `1`"), "{error}");
+    home.write("sample.csv", &format!("row,gold,predicted\n{}", rows("1,yes")));
+    let error = home.error(&["prevalence", "all.csv", "--labelled", "sample.csv"]);
+    assert!(error.contains("no answer is one of the gold labels `1`"), "{error}");
+    home.write("sample.csv", &format!("row,gold,predicted\n{}", rows("yes,yes")));
+    let told = home.json(&["prevalence", "all.csv", "--labelled", "sample.csv"]);
+    let yes = &told["labels"]["yes"];
+    assert_eq!(yes["undefined"], "all labelled rows have this label");
+    assert!(yes["classical"]["ci95"][0].is_null() && yes["labels_needed"]["classical"].is_null(), "{yes}");
+    let text = home.stdout(&["prevalence", "all.csv", "--labelled", "sample.csv"]);
+    assert!(text.contains("classical -, PPI++ -  (all labelled rows have this label)"), "{text}");
+}

@@ -170,3 +170,33 @@ fn only_the_same_run_goes_on() {
     home.write("rows.csv", &rows);
     assert_eq!(home.json(&[&resume[..], &["--set", "data.seed=7"]].concat())["rows"], 1900);
 }
+
+#[test]
+fn rows_that_a_finished_run_has_lost_are_told_and_asked_again() {
+    let home = long_home(60);
+    home.stdout(&["run", "session.toml"]);
+    let run = folder(&home).unwrap();
+    let (whole, report) = left(&run);
+    let kept: String = whole.split_inclusive('\n').take(12).collect();
+    fs::write(run.join("predictions.csv"), &kept).unwrap();
+    let path = run.to_str().unwrap();
+    let gone = "rows of the finished run are gone: 11 of 39 are there";
+    for command in
+        [&["report", path][..], &["calibrate", path, "--method", "batch"], &["export", path], &["compare", path, path]]
+    {
+        let stderr = String::from_utf8(home.run(command).stderr).unwrap();
+        assert!(stderr.contains(gone), "{command:?}: {stderr}");
+    }
+    let page = home.stdout(&["export", path, "--format", "md"]);
+    assert!(page.contains("**Rows of the finished run are gone: "), "{page}");
+    assert!(page.contains("11 of the 39 rows of the validation split"), "{page}");
+    home.stdout(&["run", "--resume", path]);
+    assert_eq!(left(&run), (whole, report));
+
+    // What is broken beside the rows is told, or done without.
+    fs::write(run.join("calibration.json"), "{").unwrap();
+    let error = home.error(&["calibrate", path]);
+    assert!(error.contains("calibration.json") && error.contains("delete the file"), "{error}");
+    fs::write(run.join("report.json"), "{\n").unwrap();
+    assert!(home.stdout(&["export", path, "--format", "md"]).contains("## Results"));
+}

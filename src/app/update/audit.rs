@@ -67,7 +67,7 @@ impl App {
         });
         let suspects = found.map(|(_, suspects)| suspects.as_slice()).unwrap_or_default();
         suspects.iter().filter(move |suspect| {
-            let open = self.marks.get(&suspect.row).is_none_or(|mark| mark.verdict.is_none());
+            let open = self.marks.get(&suspect.row).is_none_or(|mark| mark.decided().is_none());
             open && run.is_some_and(|run| run.of(suspect.row).is_some())
         })
     }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use serde_json::Value;
+
 use super::{Compared, Scores, Side};
 use crate::session::folder::Manifest;
 use crate::text::diff::{self, Tag};
@@ -90,6 +92,20 @@ fn agreement(value: Option<f64>, raters: &str) -> String {
     value.map_or_else(|| "undefined: all answers are the same".to_owned(), |value| format!("{value:.3} ({raters})"))
 }
 
+/// The settings of the prompts that are not the same in both, by their names, with what they are in each.
+fn settings(a: &Manifest, b: &Manifest) -> Vec<String> {
+    let [old, new] = [a, b].map(|manifest| serde_json::to_value(&manifest.session.prompt).unwrap_or_default());
+    let keys: std::collections::BTreeSet<&String> =
+        [&old, &new].into_iter().filter_map(Value::as_object).flat_map(|of| of.keys()).collect();
+    let shown = |of: &Value, key: &String| match of.get(key) {
+        None | Some(Value::Null) => "none".to_owned(),
+        Some(Value::String(text)) => printable(text).into_owned(),
+        Some(other) => printable(&other.to_string()).into_owned(),
+    };
+    let other = keys.into_iter().filter(|key| old.get(*key) != new.get(*key));
+    other.map(|key| format!("prompt.{key} ({} and {})", shown(&old, key), shown(&new, key))).collect()
+}
+
 /// What the second's prompt has that the first's has not, word by word, and the other way round. Classifiers have none.
 fn prompts(a: &Manifest, b: &Manifest) -> String {
     match (a.reads_text_alone(), b.reads_text_alone()) {
@@ -100,7 +116,11 @@ fn prompts(a: &Manifest, b: &Manifest) -> String {
     }
     let [old, new] = [a, b].map(|manifest| manifest.session.prompt.template.as_str());
     if old == new {
-        return "\nThe prompts' templates are the same.\n".to_owned();
+        let different = settings(a, b);
+        return match different.as_slice() {
+            [] => "\nThe prompts' templates are the same.\n".to_owned(),
+            _ => format!("\nThe prompts' templates are the same; different are {}.\n", different.join(", ")),
+        };
     }
     let mut text = "\nThe prompts' templates, [-in a alone-] and {+in b alone+}:\n\n".to_owned();
     for line in diff::words(old, new) {

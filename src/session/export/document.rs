@@ -14,7 +14,7 @@ use crate::session::simulation::Simulation;
 use crate::session::simulation::text::Table;
 
 use super::calibration;
-use super::words::{Part, Reader, methods, named, rows, splits};
+use super::words::{Part, Reader, methods, named, rows, rows_of};
 
 /// SHA-256 of nothing: the hash over no cleaning rules, which a classifier's run has in the place of its templates'. Runs of
 /// earlier versions tell a classifier by it alone.
@@ -143,7 +143,7 @@ impl Document {
             predictions.rows.iter().filter_map(|row| Some((row.gold.as_deref()?, row.predicted.as_str()))).collect();
         let figures = Report::new(Confusion::of(labelled.iter().copied()));
 
-        let mut about = format!("Run {run}, {} of the {}", rows(predictions.rows.len()), splits(&predictions.rows));
+        let mut about = format!("Run {run}, {}", rows_of(manifest, predictions));
         if let Some(seconds) = report.pointer("/seconds").and_then(Value::as_f64) {
             about += &format!(", {seconds:.1} seconds");
         }
@@ -155,7 +155,7 @@ impl Document {
         Self {
             title: session.text("/title").unwrap_or(run).to_owned(),
             about: about + ".",
-            notice: report.is_null().then_some("The figures are those of the rows answered so far."),
+            notice: notice(manifest, report, predictions.rows.len()),
             facts: facts(&session, manifest, &reader),
             reading: match reader {
                 Reader::Classifier => Some(
@@ -172,13 +172,25 @@ impl Document {
                 tables: survey.tables(),
             }),
             calibration,
-            methods: methods(&session, &reader, predictions, &figures, tried),
+            methods: methods(manifest, &reader, predictions, &figures, tried),
             manifest: (!manifest.is_null()).then(|| crate::text::json(manifest).unwrap_or_default()),
             report: figures,
             survey,
             quality,
         }
     }
+}
+
+/// What is to be said of a run of which not all rows are there.
+fn notice(manifest: &Value, report: &Value, answered: usize) -> Option<&'static str> {
+    // A run that is over has a report, unless it was lost.
+    let finished = manifest.pointer("/status").and_then(Value::as_str).map(|status| status == "finished");
+    if !finished.unwrap_or(!report.is_null()) {
+        return Some("The run is not finished: the figures are those of the rows answered so far.");
+    }
+    let asked = manifest.pointer("/rows").and_then(Value::as_u64)?;
+    ((answered as u64) < asked)
+        .then_some("Rows of the finished run are gone: the figures are those of the rows that are there.")
 }
 
 /// What made the predictions, as far as the manifest tells.

@@ -8,7 +8,7 @@ use super::document::{Document, Figure, Results, Simulated};
 pub(super) fn write(document: &Document) -> String {
     let mut text = format!("# {}\n\n{}\n\n", label(&document.title), escape(&document.about));
     if let Some(notice) = document.notice {
-        text += &format!("**The run is not finished:** {notice}\n\n");
+        text += &format!("**{notice}**\n\n");
     }
     if !document.facts.is_empty() {
         text += "## Set-up\n\n";

@@ -118,7 +118,7 @@ fn markdown_of_little() {
     let folder = tempfile::tempdir().unwrap();
     let (mut writer, _) = Writer::open(&folder.path().join("predictions.csv"), Columns::default()).unwrap();
     let text = exported(folder.path(), Format::Md);
-    assert!(text.contains("0 rows of the data.\n\n**The run is not finished:**"), "{text}");
+    assert!(text.contains("0 rows of the data.\n\n**The run is not finished: "), "{text}");
     assert!(text.contains("No row has a gold label."), "{text}");
     let only = Prediction {
         row: 1,

@@ -62,6 +62,18 @@ pub(super) fn splits(rows: &[Prediction]) -> String {
     }
 }
 
+/// `The first 60 rows of the validation split`, without the article: of how many rows is said where some are not there.
+pub(super) fn rows_of(manifest: &Value, predictions: &Predictions) -> String {
+    let there = predictions.rows.len();
+    let asked = manifest.pointer("/rows").and_then(Value::as_u64).and_then(|rows| usize::try_from(rows).ok());
+    let first = if manifest.pointer("/limit").is_some_and(Value::is_number) { "first " } else { "" };
+    let of = splits(&predictions.rows);
+    match asked.filter(|asked| *asked > there) {
+        Some(asked) => format!("{there} of the {first}{} of the {of}", rows(asked)),
+        None => format!("{}{} of the {of}", if there == 1 { "" } else { first }, rows(there)),
+    }
+}
+
 /// A label in a sentence, which may be empty.
 pub(super) fn named(label: &str) -> &str {
     if label.trim().is_empty() { "(empty)" } else { label }
@@ -79,16 +91,18 @@ pub(super) enum Reader<'a> {
 
 /// One paragraph, to be taken into a paper and read again there.
 pub(super) fn methods(
-    session: &Part<'_>,
+    manifest: &Value,
     reader: &Reader<'_>,
     predictions: &Predictions,
     report: &Report,
     tried: Option<Tried>,
 ) -> String {
+    let session = &Part(manifest.pointer("/session").unwrap_or(&Value::Null));
+    let told = rows_of(manifest, predictions);
     let mut sentences = vec![match reader {
-        Reader::Trained(training) => fine_tuned(session, training, predictions),
-        Reader::Classifier => read_alone(session, predictions),
-        Reader::Prompted => classified(session, predictions),
+        Reader::Trained(training) => fine_tuned(session, training, &told),
+        Reader::Classifier => read_alone(session, &told),
+        Reader::Prompted => classified(session, &told),
     }];
     match session.text("/decode/method").filter(|_| matches!(reader, Reader::Prompted)) {
         Some("score") => sentences.push(
@@ -124,15 +138,13 @@ pub(super) fn methods(
 }
 
 /// How the encoder was trained that classified the rows.
-fn fine_tuned(session: &Part<'_>, training: &Part<'_>, predictions: &Predictions) -> String {
+fn fine_tuned(session: &Part<'_>, training: &Part<'_>, told: &str) -> String {
     let value = |pointer: &str| session.value(pointer).unwrap_or_else(|| "some".to_owned());
     let trained = |pointer: &str| training.value(pointer);
     let mut text = format!(
-        "The {} of the {} were classified with the encoder {}, fine-tuned with a classification head on {} rows of the \
+        "The {told} were classified with the encoder {}, fine-tuned with a classification head on {} rows of the \
          train split (seed {}): at most {} epochs in batches of {}, AdamW with a learning rate of {} ({} schedule) and a weight \
          decay of {}, texts cut to {} tokens, seed {}",
-        rows(predictions.rows.len()),
-        splits(&predictions.rows),
         value("/train/model"),
         trained("/train_rows").unwrap_or_else(|| "the".to_owned()),
         value("/data/seed"),
@@ -155,24 +167,24 @@ fn fine_tuned(session: &Part<'_>, training: &Part<'_>, predictions: &Predictions
 }
 
 /// The beginning of a sentence on the rows.
-fn the_rows(session: &Part<'_>, predictions: &Predictions) -> String {
-    let mut text = format!("The {} of the {}", rows(predictions.rows.len()), splits(&predictions.rows));
+fn the_rows(session: &Part<'_>, told: &str) -> String {
+    let mut text = format!("The {told}");
     if let Some(seed) = session.value("/data/seed") {
         text += &format!(" (seed {seed})");
     }
     text + " were classified"
 }
 
-fn read_alone(session: &Part<'_>, predictions: &Predictions) -> String {
-    let mut text = the_rows(session, predictions) + " with the fine-tuned classifier";
+fn read_alone(session: &Part<'_>, told: &str) -> String {
+    let mut text = the_rows(session, told) + " with the fine-tuned classifier";
     if let Some(model) = session.value("/model/source") {
         text += &format!(" {model}");
     }
     text + ", which read each row's text alone, without a prompt, and the most probable label was taken as the answer."
 }
 
-fn classified(session: &Part<'_>, predictions: &Predictions) -> String {
-    let mut text = the_rows(session, predictions);
+fn classified(session: &Part<'_>, told: &str) -> String {
+    let mut text = the_rows(session, told);
     if let Some(model) = session.value("/model/source") {
         text += &format!(" with the language model {model}");
     }

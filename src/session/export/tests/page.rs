@@ -203,7 +203,7 @@ fn both_documents_tell_the_same() {
     }
     assert!(!text.contains("not finished"));
     fs::remove_file(run.join("report.json")).unwrap();
-    assert!(text_of(&exported(&run, Format::Html)).contains("The run is not finished."));
+    assert!(text_of(&exported(&run, Format::Html)).contains("The run is not finished: the figures"));
 }
 
 #[test]
