@@ -9,7 +9,8 @@ use candle_core::{Result, Tensor};
 
 use super::config::DecoderConfig;
 use super::kv::Batch;
-use super::ops::{Heads, Linear, Ops, Rotation};
+use super::ops::{Heads, Linear, Ops, Rotation, Weight};
+use super::packed::Form;
 
 struct Layer {
     input_norm: Tensor,
@@ -28,7 +29,7 @@ struct Layer {
 /// A decoder's weights.
 pub struct Decoder {
     config: DecoderConfig,
-    embeddings: Tensor,
+    embeddings: Weight,
     layers: Vec<Layer>,
     norm: Tensor,
     head: Linear,
@@ -42,6 +43,8 @@ pub trait Source {
     type Error;
     /// The tensor called `name`.
     fn tensor(&self, name: &str, shape: &[usize]) -> std::result::Result<Tensor, Self::Error>;
+    /// The matrix called `name`, as the operations take it that the decoder will run on.
+    fn matrix(&self, name: &str, shape: &[usize]) -> std::result::Result<Weight, Self::Error>;
 }
 
 impl Decoder {
@@ -51,7 +54,7 @@ impl Decoder {
         let q_width = config.heads * config.head_dim;
         let kv_width = config.kv_heads * config.head_dim;
         let linear = |name: String, out: usize, input: usize, bias: bool| {
-            let weight = source.tensor(&format!("{name}.weight"), &[out, input])?;
+            let weight = source.matrix(&format!("{name}.weight"), &[out, input])?;
             let bias = if bias { Some(source.tensor(&format!("{name}.bias"), &[out])?) } else { None };
             Ok(Linear { weight, bias })
         };
@@ -76,7 +79,7 @@ impl Decoder {
                 down: linear(format!("{at}.mlp.down_proj"), hidden, config.intermediate_size, config.mlp_bias)?,
             });
         }
-        let embeddings = source.tensor("model.embed_tokens.weight", &[config.vocab_size, hidden])?;
+        let embeddings = source.matrix("model.embed_tokens.weight", &[config.vocab_size, hidden])?;
         let head = if config.tie_embeddings {
             Linear { weight: embeddings.clone(), bias: None }
         } else {
@@ -90,6 +93,28 @@ impl Decoder {
     /// The configuration.
     pub fn config(&self) -> &DecoderConfig {
         &self.config
+    }
+
+    /// How the numbers of its matrices are held, and how many bytes each kind takes, the largest first; empty where they are
+    /// tensors of a device.
+    pub fn forms(&self) -> Vec<(Form, usize)> {
+        let of_layer = |layer: &'_ Layer| {
+            [&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down].map(|of| of.weight.clone())
+        };
+        let mut bytes: Vec<(Form, usize)> = Vec::new();
+        let mut weights: Vec<Weight> = self.layers.iter().flat_map(of_layer).chain([self.embeddings.clone()]).collect();
+        if !self.config.tie_embeddings {
+            weights.push(self.head.weight.clone());
+        }
+        for weight in &weights {
+            let Weight::Packed(packed) = weight else { continue };
+            match bytes.iter_mut().find(|(form, _)| *form == packed.form()) {
+                Some((_, sum)) => *sum += packed.bytes(),
+                None => bytes.push((packed.form(), packed.bytes())),
+            }
+        }
+        bytes.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+        bytes
     }
 
     /// Bytes that one token takes in a cache of keys and values.

@@ -7,6 +7,7 @@ use candle_core::{DType, Device, Tensor};
 use super::config::GenerationConfig;
 use super::decoder::{Decoder, Source};
 use super::locate::Located;
+use super::ops::Weight;
 use super::tokenizer::Tokenizer;
 use super::weights::{LoadError, Weights};
 use super::{DTypeSpec, DeviceSpec};
@@ -35,6 +36,7 @@ struct Reader<'a> {
     weights: &'a Weights,
     device: &'a Device,
     dtype: DType,
+    packed: bool,
     progress: std::cell::RefCell<&'a mut dyn FnMut() -> bool>,
 }
 
@@ -46,6 +48,16 @@ impl Source for Reader<'_> {
             return Err(LoadError::Cancelled);
         }
         self.weights.tensor(name, shape, self.dtype, self.device)
+    }
+
+    fn matrix(&self, name: &str, shape: &[usize]) -> Result<Weight, LoadError> {
+        if !self.packed {
+            return self.tensor(name, shape).map(Weight::Tensor);
+        }
+        if !(self.progress.borrow_mut())() {
+            return Err(LoadError::Cancelled);
+        }
+        self.weights.packed(name, shape).map(|packed| Weight::Packed(Arc::new(packed)))
     }
 }
 
@@ -61,7 +73,7 @@ impl LanguageModel {
         let dtype = format_on(&device, dtype)?;
         let weights = Weights::open(&located.files)?;
         let tokenizer = Arc::new(weights.tokenizer()?);
-        let decoder = load_decoder(&weights, &device, dtype, go_on)?;
+        let decoder = load_decoder(&weights, &device, dtype, device.is_cpu(), go_on)?;
         let (chat, generation, sha256) = (weights.chat_template()?, weights.generation()?, weights.sha256()?);
         Ok(Self { decoder, tokenizer, chat, generation, device, dtype, sha256 })
     }
@@ -81,16 +93,18 @@ pub fn device_name(device: &Device) -> String {
     }
 }
 
-/// Reads a decoder's weights onto a device; `go_on` is asked at each tensor.
+/// Reads a decoder's weights onto a device, for the operations of [`super::ops::cpu`] if `packed`; `go_on` is asked at each
+/// tensor.
 pub fn load_decoder(
     weights: &Weights,
     device: &Device,
     dtype: DType,
+    packed: bool,
     go_on: &mut dyn FnMut() -> bool,
 ) -> Result<Decoder, LoadError> {
     Decoder::load(
         weights.config().clone(),
-        &Reader { weights, device, dtype, progress: std::cell::RefCell::new(go_on) },
+        &Reader { weights, device, dtype, packed, progress: std::cell::RefCell::new(go_on) },
     )
 }
 

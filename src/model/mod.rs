@@ -4,7 +4,7 @@
 //! [`safetensors`] and [`pickle`] are the forms of files, [`chat`] finds their chat templates, [`fingerprint`] hashes them, [`map`]
 //! maps them into memory). [`decoder`] is the Llama and Qwen family, [`kv`] holds the keys and values that rows share,
 //! [`ops`] has the operations that a decoder is made of, [`sample`] picks tokens. [`encoder`] is BERT's and DeBERTa's family, made of
-//! [`layers`] that train, and [`classifier`] one that has learnt. [`kernel`] holds hand-written inner loops. Nothing here knows of
+//! [`layers`] that train, and [`classifier`] one that has learnt. [`kernel`] holds hand-written inner loops, [`packed`] weights that stay small on the CPU. Nothing here knows of
 //! sessions, jobs or terminals.
 
 pub mod chat;
@@ -21,6 +21,7 @@ pub mod layers;
 pub mod locate;
 pub mod map;
 pub mod ops;
+pub mod packed;
 pub mod pickle;
 pub mod safetensors;
 pub mod sample;

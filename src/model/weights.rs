@@ -15,6 +15,7 @@ use serde::Serialize;
 use super::config::{DecoderConfig, GenerationConfig};
 use super::gguf::{Gguf, gguf_name};
 use super::locate::ModelFiles;
+use super::packed::Packed;
 use super::safetensors::Shards;
 use super::tokenizer::Tokenizer;
 use super::{chat, fingerprint};
@@ -208,10 +209,7 @@ impl Weights {
     /// Reads a tensor. It must have the shape given (slowest dimension first, weights of projections as
     /// `[output, input]`); quantised and half-precision numbers are widened to f32 and then given in `dtype`.
     pub fn tensor(&self, name: &str, shape: &[usize], dtype: DType, device: &Device) -> Result<Tensor, LoadError> {
-        let found = self.shape(name).ok_or_else(|| self.missing(name))?;
-        if found != shape {
-            return Err(LoadError::Shape { name: name.to_owned(), found: found.to_vec(), expected: shape.to_vec() });
-        }
+        self.check(name, shape)?;
         let wrap = |error| LoadError::Tensor { name: name.to_owned(), message: said(&error) };
         let tensor = match &self.source {
             Source::Safetensors(shards) => shards.tensor(name)?,
@@ -221,6 +219,28 @@ impl Weights {
             },
         };
         tensor.to_dtype(dtype).and_then(|tensor| tensor.to_device(device)).map_err(wrap)
+    }
+
+    /// Reads a matrix as the CPU multiplies it, its numbers as they are in the file. It must have the shape given.
+    pub fn packed(&self, name: &str, shape: &[usize]) -> Result<Packed, LoadError> {
+        self.check(name, shape)?;
+        let wrap = |error| LoadError::Tensor { name: name.to_owned(), message: said(&error) };
+        match &self.source {
+            Source::Safetensors(shards) => Packed::from_tensor(&shards.tensor(name)?).map_err(wrap),
+            Source::Gguf(_) => match self.quantized(name)? {
+                Some(tensor) => Packed::from_quantized(&tensor).map_err(wrap),
+                None => Err(self.missing(name)),
+            },
+        }
+    }
+
+    /// Whether a tensor is there in the shape given.
+    fn check(&self, name: &str, shape: &[usize]) -> Result<(), LoadError> {
+        let found = self.shape(name).ok_or_else(|| self.missing(name))?;
+        if found == shape {
+            return Ok(());
+        }
+        Err(LoadError::Shape { name: name.to_owned(), found: found.to_vec(), expected: shape.to_vec() })
     }
 
     /// Reads a tensor as it is quantised, with its rows in the hub's order; `None` where the weights are not in a GGUF

@@ -38,13 +38,13 @@ struct Case {
     fixture: Fixture,
 }
 
-/// The decoders among the parity folders.
-fn cases() -> Vec<Case> {
+/// The decoders among the parity folders, with packed weights or with tensors.
+fn cases(packed: bool) -> Vec<Case> {
     let cases = folders(false).into_iter().map(|folder| {
         let name = folder.display().to_string();
         let fixture = serde_json::from_slice(&std::fs::read(folder.join("fixture.json")).unwrap()).unwrap();
         let weights = Weights::open(&ModelFiles::Folder(folder)).unwrap();
-        let decoder = load_decoder(&weights, &candle_core::Device::Cpu, DType::F32, &mut || true).unwrap();
+        let decoder = load_decoder(&weights, &candle_core::Device::Cpu, DType::F32, packed, &mut || true).unwrap();
         Case { name, decoder, fixture }
     });
     let cases: Vec<Case> = cases.collect();
@@ -164,17 +164,17 @@ fn check<O: Ops>(case: &Case, ops: &O, with: &str) {
 
 #[test]
 fn cpu_kernels_on_one_thread() {
-    cases().iter().for_each(|case| check(case, &Cpu { threads: 1 }, "one thread"));
+    cases(true).iter().for_each(|case| check(case, &Cpu { threads: 1 }, "one thread"));
 }
 
 #[test]
 fn cpu_kernels_on_two_threads() {
-    cases().iter().for_each(|case| check(case, &Cpu { threads: 2 }, "two threads"));
+    cases(true).iter().for_each(|case| check(case, &Cpu { threads: 2 }, "two threads"));
 }
 
 /// The branch that GPUs take, on the CPU.
 #[test]
 fn tensor_operations() {
     let ops = device::Device { device: candle_core::Device::Cpu, dtype: DType::F32 };
-    cases().iter().for_each(|case| check(case, &ops, "tensors"));
+    cases(false).iter().for_each(|case| check(case, &ops, "tensors"));
 }

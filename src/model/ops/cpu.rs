@@ -3,9 +3,10 @@
 use candle_core::{Result, Storage, Tensor, bail};
 use rayon::prelude::*;
 
-use super::{Heads, Linear, Ops, Rotation};
+use super::{Heads, Linear, Ops, Rotation, Weight};
 use crate::model::kernel::{self, View};
 use crate::model::kv::{self, Batch, Row};
+use crate::model::packed::Packed;
 
 /// Operations on the CPU with so many threads a product. Rows that are split over threads take one each.
 #[derive(Clone, Copy, Debug)]
@@ -29,10 +30,6 @@ impl Mat {
     fn rows(&self) -> usize {
         self.data.len() / self.width.max(1)
     }
-
-    fn view(&self) -> View<'_> {
-        View::new(&self.data, self.rows(), self.width, self.width)
-    }
 }
 
 /// Keys and values: for each layer two row-major matrices of `kv heads · head dim` columns.
@@ -52,14 +49,17 @@ fn with_slice<T>(tensor: &Tensor, f: impl FnOnce(&[f32]) -> T) -> Result<T> {
     }
 }
 
+fn packed(weight: &Weight) -> Result<&Packed> {
+    match weight {
+        Weight::Packed(packed) => Ok(packed),
+        Weight::Tensor(_) => bail!("weights that were read for another device"),
+    }
+}
+
 impl Cpu {
     /// `out (+)= x · weightᵀ (+ bias)`
     fn product(&self, out: &mut Mat, x: &Mat, layer: &Linear, add: bool) -> Result<()> {
-        let (rows, columns) = layer.weight.dims2()?;
-        with_slice(&layer.weight, |weight| {
-            let weight = View::new(weight, rows, columns, columns).transposed();
-            kernel::matmul(&mut out.data, rows, x.view(), weight, add, self.threads);
-        })?;
+        packed(&layer.weight)?.product(&mut out.data, &x.data, add, self.threads);
         if let Some(bias) = &layer.bias {
             with_slice(bias, |bias| kernel::add_bias(&mut out.data, bias))?;
         }
@@ -110,18 +110,15 @@ impl Ops for Cpu {
         Ok(x.data.clone())
     }
 
-    fn embed(&self, table: &Tensor, ids: &[u32]) -> Result<Mat> {
-        let (rows, width) = table.dims2()?;
-        let mut out = Mat { data: Vec::with_capacity(ids.len() * width), width };
-        with_slice(table, |table| {
-            for &id in ids {
-                match table.get(id as usize * width..(id as usize + 1) * width) {
-                    Some(row) => out.data.extend_from_slice(row),
-                    None => bail!("token {id} is outside the vocabulary of {rows}"),
-                }
+    fn embed(&self, table: &Weight, ids: &[u32]) -> Result<Mat> {
+        let table = packed(table)?;
+        let (rows, width) = table.shape();
+        let mut out = Mat::zeros(ids.len(), width);
+        for (&id, out) in ids.iter().zip(out.data.chunks_exact_mut(width.max(1))) {
+            if !table.row(id as usize, out) {
+                bail!("token {id} is outside the vocabulary of {rows}");
             }
-            Ok(())
-        })??;
+        }
         Ok(out)
     }
 
@@ -142,7 +139,7 @@ impl Ops for Cpu {
     }
 
     fn linear(&self, x: &Mat, layer: &Linear) -> Result<Mat> {
-        let mut out = Mat::zeros(x.rows(), layer.weight.dim(0)?);
+        let mut out = Mat::zeros(x.rows(), packed(&layer.weight)?.shape().0);
         self.product(&mut out, x, layer, false)?;
         Ok(out)
     }

@@ -5,7 +5,7 @@
 
 use candle_core::{D, DType, Device as Candle, Result, Tensor, bail};
 
-use super::{Heads, Linear, Ops, Rotation};
+use super::{Heads, Linear, Ops, Rotation, Weight};
 use crate::model::kv::{Batch, Row};
 
 /// Operations on tensors of one device and number format.
@@ -64,6 +64,13 @@ impl Device {
     }
 }
 
+fn tensor(weight: &Weight) -> Result<&Tensor> {
+    match weight {
+        Weight::Tensor(tensor) => Ok(tensor),
+        Weight::Packed(_) => bail!("weights that were read for the CPU"),
+    }
+}
+
 fn soft(x: &Tensor) -> Result<Tensor> {
     let exp = x.broadcast_sub(&x.max_keepdim(D::Minus1)?)?.exp()?;
     exp.broadcast_div(&exp.sum_keepdim(D::Minus1)?)
@@ -82,7 +89,8 @@ impl Ops for Device {
         x.to_dtype(DType::F32)?.flatten_all()?.to_vec1()
     }
 
-    fn embed(&self, table: &Tensor, ids: &[u32]) -> Result<Tensor> {
+    fn embed(&self, table: &Weight, ids: &[u32]) -> Result<Tensor> {
+        let table = tensor(table)?;
         let vocabulary = table.dim(0)?;
         if let Some(id) = ids.iter().find(|id| **id as usize >= vocabulary) {
             bail!("token {id} is outside the vocabulary of {vocabulary}");
@@ -103,7 +111,7 @@ impl Ops for Device {
     }
 
     fn linear(&self, x: &Tensor, layer: &Linear) -> Result<Tensor> {
-        let out = x.matmul(&layer.weight.t()?)?;
+        let out = x.matmul(&tensor(&layer.weight)?.t()?)?;
         match &layer.bias {
             Some(bias) => out.broadcast_add(bias),
             None => Ok(out),

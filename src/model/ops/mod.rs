@@ -4,15 +4,27 @@
 pub mod cpu;
 pub mod device;
 
+use std::sync::Arc;
+
 use candle_core::{Result, Tensor};
 
 use super::kv::Batch;
+use super::packed::Packed;
+
+/// A matrix of weights, as the operations take it that it was read for.
+#[derive(Clone, Debug)]
+pub enum Weight {
+    /// For [`device`].
+    Tensor(Tensor),
+    /// For [`cpu`].
+    Packed(Arc<Packed>),
+}
 
 /// A linear layer: `weight` is `[out, in]`, `bias` is `[out]`.
 #[derive(Clone, Debug)]
 pub struct Linear {
     /// Weights, `[out, in]`.
-    pub weight: Tensor,
+    pub weight: Weight,
     /// Bias, `[out]`, where the layer has one.
     pub bias: Option<Tensor>,
 }
@@ -49,7 +61,7 @@ pub trait Ops {
     /// The values of a matrix in row-major order, as f32.
     fn values(&self, x: &Self::Mat) -> Result<Vec<f32>>;
     /// Rows of the embedding table, `[vocabulary, width]`.
-    fn embed(&self, table: &Tensor, ids: &[u32]) -> Result<Self::Mat>;
+    fn embed(&self, table: &Weight, ids: &[u32]) -> Result<Self::Mat>;
     /// Root-mean-square norm of each row.
     fn rms_norm(&self, x: &Self::Mat, weight: &Tensor, eps: f64) -> Result<Self::Mat>;
     /// The same over each head of each row.
