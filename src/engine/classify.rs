@@ -41,6 +41,7 @@ pub fn describe(
         sha256: model.sha256.clone(),
         device: language::device_name(&device),
         dtype: format!("{:?}", language::format_on(&device, spec.dtype)?).to_lowercase(),
+        kernels: if model.on_cpu() { "f32 products" } else { "tensors of the device" }.to_owned(),
         context: model.context,
         threads,
         tokenizer: Arc::clone(&model.tokenizer),

@@ -121,6 +121,8 @@ pub struct ModelInfo {
     pub device: String,
     /// The number format it computes in, as `f32`.
     pub dtype: String,
+    /// How its weights are held and multiplied, in words.
+    pub kernels: String,
     /// The most tokens of prompt and answer together.
     pub context: usize,
     /// Threads used on the CPU.

@@ -155,6 +155,7 @@ impl Backend for Fake {
             sha256: "0".repeat(64),
             device: "cpu".to_owned(),
             dtype: "f32".to_owned(),
+            kernels: "a script".to_owned(),
             context: 2048,
             threads: 1,
             tokenizer: Arc::clone(&self.tokenizer),

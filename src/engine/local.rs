@@ -182,6 +182,7 @@ impl Backend for Local {
             sha256: model.sha256.clone(),
             device: model.device_name(),
             dtype: format!("{:?}", model.dtype).to_lowercase(),
+            kernels: model.kernels(),
             context: model.decoder.config().context,
             threads: self.threads,
             tokenizer: Arc::clone(&model.tokenizer),

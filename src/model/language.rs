@@ -8,6 +8,7 @@ use super::config::GenerationConfig;
 use super::decoder::{Decoder, Source};
 use super::locate::Located;
 use super::ops::Weight;
+use super::packed;
 use super::tokenizer::Tokenizer;
 use super::weights::{LoadError, Weights};
 use super::{DTypeSpec, DeviceSpec};
@@ -76,6 +77,23 @@ impl LanguageModel {
         let decoder = load_decoder(&weights, &device, dtype, device.is_cpu(), go_on)?;
         let (chat, generation, sha256) = (weights.chat_template()?, weights.generation()?, weights.sha256()?);
         Ok(Self { decoder, tokenizer, chat, generation, device, dtype, sha256 })
+    }
+
+    /// How its weights are held and multiplied, in words.
+    pub fn kernels(&self) -> String {
+        let forms = self.decoder.forms();
+        if forms.is_empty() {
+            return "tensors of the device".to_owned();
+        }
+        let held: Vec<String> =
+            forms.iter().map(|(form, bytes)| format!("{} ({:.0} MB)", form.name(), *bytes as f64 / 1e6)).collect();
+        let few = packed::FEW;
+        format!(
+            "weights in {}, widened to f32 by {}: as they are read for up to {few} rows at once, which memory decides; \
+             in panels that stay in the cache for more, which products decide",
+            held.join(" and "),
+            packed::instructions()
+        )
     }
 
     /// The device as shown to users: `cpu`, `cuda:0`, `metal`.

@@ -144,7 +144,7 @@ impl SessionFile {
         let stem = given.file_stem().and_then(|stem| stem.to_str()).unwrap_or(name);
         let by_name = plain || given == Path::new("sessions").join(format!("{stem}.toml"));
         match SESSIONS.iter().find(|(known, _)| by_name && *known == stem) {
-            Some((stem, text)) => Self::bundled(name, stem, text),
+            Some((stem, text)) => Self::of_program(name, stem, text),
             None => {
                 let known = SESSIONS.iter().map(|(name, _)| *name);
                 let hint = match nearest(stem, known.clone()) {
@@ -157,7 +157,15 @@ impl SessionFile {
         }
     }
 
-    fn bundled(name: &str, stem: &str, text: &str) -> Result<Self, HomeError> {
+    /// A session that comes with the program, whatever lies in the current folder.
+    pub fn bundled(name: &str) -> Result<Self, HomeError> {
+        match SESSIONS.iter().find(|(known, _)| *known == name) {
+            Some((stem, text)) => Self::of_program(name, stem, text),
+            None => Err(HomeError::NoSession { name: name.to_owned(), hint: String::new() }),
+        }
+    }
+
+    fn of_program(name: &str, stem: &str, text: &str) -> Result<Self, HomeError> {
         let folder = data_folder()?.join("sessions");
         let local = Path::new("sessions");
         let home = if local.is_dir() { local.join(stem) } else { folder.join(stem) };

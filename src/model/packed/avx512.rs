@@ -15,6 +15,9 @@ pub(super) const NIBBLES: u8 = 3;
 pub(super) const WIDE: u8 = 4;
 pub(super) const BYTES: u8 = 5;
 
+/// Words by which weights are asked for before they are multiplied.
+const AHEAD: usize = 1024;
+
 const fn words(form: u8) -> usize {
     match form {
         SINGLE => Form::Single.words(),
@@ -98,6 +101,10 @@ pub(super) fn few<const FORM: u8, const N: usize>(
     let zero = _mm512_setzero_ps();
     let mut totals = [zero; N];
     for ((block, x), sums) in strip.chunks_exact(words(FORM)).zip(x).zip(sums) {
+        // Memory is asked for what comes soon; asking for what lies behind the end does nothing.
+        for line in 0..words(FORM).div_ceil(LANES) {
+            _mm_prefetch::<_MM_HINT_T0>(block.as_ptr().wrapping_add(AHEAD + line * LANES).cast());
+        }
         // Four sums that do not wait for one another.
         let mut parts = [[zero; N]; 4];
         // SAFETY: `chunks_exact` gives whole blocks.
@@ -181,32 +188,32 @@ pub(super) fn widen<const FORM: u8>(strip: &[u32], panel: &mut [[f32; WIDTH]], c
 
 /// A panel times up to [`TOKENS`] rows of activations.
 #[target_feature(enable = "avx512f")]
-pub(super) fn tiles(panel: &[[f32; WIDTH]], x: &[f32], columns: usize, sums: &mut [[f32; WIDTH]]) {
+pub(super) fn tiles(panel: &[[f32; WIDTH]], x: &[f32], sums: &mut [[f32; WIDTH]]) {
     match sums.len() {
-        14 => tile::<14>(panel, x, columns, sums),
-        13 => tile::<13>(panel, x, columns, sums),
-        12 => tile::<12>(panel, x, columns, sums),
-        11 => tile::<11>(panel, x, columns, sums),
-        10 => tile::<10>(panel, x, columns, sums),
-        9 => tile::<9>(panel, x, columns, sums),
-        8 => tile::<8>(panel, x, columns, sums),
-        7 => tile::<7>(panel, x, columns, sums),
-        6 => tile::<6>(panel, x, columns, sums),
-        5 => tile::<5>(panel, x, columns, sums),
-        4 => tile::<4>(panel, x, columns, sums),
-        3 => tile::<3>(panel, x, columns, sums),
-        2 => tile::<2>(panel, x, columns, sums),
-        1 => tile::<1>(panel, x, columns, sums),
+        14 => tile::<14>(panel, x, sums),
+        13 => tile::<13>(panel, x, sums),
+        12 => tile::<12>(panel, x, sums),
+        11 => tile::<11>(panel, x, sums),
+        10 => tile::<10>(panel, x, sums),
+        9 => tile::<9>(panel, x, sums),
+        8 => tile::<8>(panel, x, sums),
+        7 => tile::<7>(panel, x, sums),
+        6 => tile::<6>(panel, x, sums),
+        5 => tile::<5>(panel, x, sums),
+        4 => tile::<4>(panel, x, sums),
+        3 => tile::<3>(panel, x, sums),
+        2 => tile::<2>(panel, x, sums),
+        1 => tile::<1>(panel, x, sums),
         _ => {}
     }
 }
 
 /// `T` rows: two registers of sums for each.
 #[target_feature(enable = "avx512f")]
-fn tile<const T: usize>(panel: &[[f32; WIDTH]], x: &[f32], columns: usize, sums: &mut [[f32; WIDTH]]) {
+fn tile<const T: usize>(panel: &[[f32; WIDTH]], x: &[f32], sums: &mut [[f32; WIDTH]]) {
     const { assert!(T <= TOKENS) };
     let mut totals = [[_mm512_setzero_ps(); 2]; T];
-    for (x, weights) in x.as_chunks::<T>().0.iter().zip(panel.iter().take(columns)) {
+    for (x, weights) in x.as_chunks::<T>().0.iter().zip(panel) {
         // SAFETY: two registers are the 32 floats of a panel's row.
         unsafe {
             let (low, high) = (_mm512_loadu_ps(weights.as_ptr()), _mm512_loadu_ps(weights.as_ptr().add(LANES)));

@@ -142,19 +142,23 @@ pub(super) fn widen_at(level: Level, form: Form, strip: &[u32], panel: &mut [f32
 }
 
 /// Rows of activations for [`many`]: some rows at a time, those of one input together.
-pub(super) fn turn(x: &[f32], columns: usize, turned: &mut Vec<f32>) {
-    turn_at(*LEVEL, x, columns, turned);
+pub(super) fn turn(x: &[f32], columns: usize) -> Vec<f32> {
+    turn_at(*LEVEL, x, columns)
 }
 
 /// [`turn`] for a given instruction set.
-pub(super) fn turn_at(level: Level, x: &[f32], columns: usize, turned: &mut Vec<f32>) {
-    turned.clear();
-    turned.reserve(x.len());
-    for rows in x.chunks(tokens(level) * columns) {
-        for column in 0..columns {
-            turned.extend(rows.iter().skip(column).step_by(columns));
+pub(super) fn turn_at(level: Level, x: &[f32], columns: usize) -> Vec<f32> {
+    let mut turned = vec![0.0; x.len()];
+    let most = tokens(level) * columns;
+    for (rows, turned) in x.chunks(most).zip(turned.chunks_mut(most)) {
+        let count = rows.len() / columns;
+        for (row, x) in rows.chunks_exact(columns).enumerate() {
+            for (place, x) in turned.chunks_exact_mut(count).zip(x) {
+                place[row] = *x;
+            }
         }
     }
+    turned
 }
 
 /// Rows of activations that are multiplied with a panel at once.
@@ -166,16 +170,12 @@ fn tokens(level: Level) -> usize {
     }
 }
 
-/// A panel times all of `x`, turned rows of `columns` activations, into outputs from `first` on of each row of `out`.
-pub(super) fn many(panel: &[f32], x: &[f32], columns: usize, out: &mut [f32], width: usize, first: usize, add: bool) {
-    many_at(*LEVEL, panel, x, columns, out, width, first, add);
-}
-
-/// [`many`] on a given instruction set.
+/// Panels, each of `size` numbers, times all of `x`, turned rows of `columns` activations, into outputs from `first` on of
+/// each row of `out`.
 #[allow(clippy::too_many_arguments)]
-pub(super) fn many_at(
-    level: Level,
-    panel: &[f32],
+pub(super) fn many(
+    panels: &[f32],
+    size: usize,
     x: &[f32],
     columns: usize,
     out: &mut [f32],
@@ -183,25 +183,47 @@ pub(super) fn many_at(
     first: usize,
     add: bool,
 ) {
-    let panel = panel.as_chunks::<WIDTH>().0;
-    let Some(panel) = panel.get(..columns).filter(|_| columns > 0 && first < width) else { return };
+    many_at(*LEVEL, panels, size, x, columns, out, width, first, add);
+}
+
+/// [`many`] on a given instruction set.
+#[allow(clippy::too_many_arguments)]
+pub(super) fn many_at(
+    level: Level,
+    panels: &[f32],
+    size: usize,
+    x: &[f32],
+    columns: usize,
+    out: &mut [f32],
+    width: usize,
+    first: usize,
+    add: bool,
+) {
+    if columns == 0 || first >= width {
+        return;
+    }
     let most = tokens(level);
+    let mut sums = [[0.0; WIDTH]; TOKENS];
+    // Activations stay in the first-level cache for all panels.
     for (x, out) in x.chunks(most * columns).zip(out.chunks_mut(most * width)) {
-        let mut sums = [[0.0; WIDTH]; TOKENS];
-        let count = x.len() / columns;
-        match level {
-            // SAFETY: levels are those that were found to be there.
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => unsafe { avx512::tiles(panel, x, columns, &mut sums[..count]) },
-            // SAFETY: as above.
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => unsafe { tiles_avx2(panel, x, columns, &mut sums[..count]) },
-            Level::Plain => tiles_plain::<false>(panel, x, columns, &mut sums[..count]),
-        }
-        for (out, sums) in out.chunks_mut(width).zip(&sums) {
-            let out = &mut out[first..];
-            for (out, sum) in out.iter_mut().zip(sums) {
-                *out = if add { *out + sum } else { *sum };
+        let sums = &mut sums[..x.len() / columns];
+        for (index, panel) in panels.chunks_exact(size).enumerate() {
+            let panel = &panel.as_chunks::<WIDTH>().0[..columns];
+            match level {
+                // SAFETY: levels are those that were found to be there.
+                #[cfg(target_arch = "x86_64")]
+                Level::Avx512 => unsafe { avx512::tiles(panel, x, sums) },
+                // SAFETY: as above.
+                #[cfg(target_arch = "x86_64")]
+                Level::Avx2 => unsafe { tiles_avx2(panel, x, sums) },
+                Level::Plain => tiles_plain::<false>(panel, x, sums),
+            }
+            let first = first + index * WIDTH;
+            for (out, sums) in out.chunks_mut(width).zip(&*sums) {
+                let out = out.get_mut(first..).unwrap_or_default();
+                for (out, sum) in out.iter_mut().zip(sums) {
+                    *out = if add { *out + sum } else { *sum };
+                }
             }
         }
     }
@@ -317,23 +339,18 @@ fn widen_plain<const FMA: bool>(form: Form, strip: &[u32], panel: &mut [[f32; WI
 }
 
 #[inline(always)]
-fn tiles_plain<const FMA: bool>(panel: &[[f32; WIDTH]], x: &[f32], columns: usize, sums: &mut [[f32; WIDTH]]) {
+fn tiles_plain<const FMA: bool>(panel: &[[f32; WIDTH]], x: &[f32], sums: &mut [[f32; WIDTH]]) {
     match sums.len() {
-        1 => tile_plain::<1, FMA>(panel, x, columns, sums),
-        2 => tile_plain::<2, FMA>(panel, x, columns, sums),
-        _ => tile_plain::<3, FMA>(panel, x, columns, sums),
+        1 => tile_plain::<1, FMA>(panel, x, sums),
+        2 => tile_plain::<2, FMA>(panel, x, sums),
+        _ => tile_plain::<3, FMA>(panel, x, sums),
     }
 }
 
 #[inline(always)]
-fn tile_plain<const T: usize, const FMA: bool>(
-    panel: &[[f32; WIDTH]],
-    x: &[f32],
-    columns: usize,
-    sums: &mut [[f32; WIDTH]],
-) {
+fn tile_plain<const T: usize, const FMA: bool>(panel: &[[f32; WIDTH]], x: &[f32], sums: &mut [[f32; WIDTH]]) {
     let mut totals = [[0.0; WIDTH]; T];
-    for (x, weights) in x.as_chunks::<T>().0.iter().zip(&panel[..columns]) {
+    for (x, weights) in x.as_chunks::<T>().0.iter().zip(panel) {
         for (total, &x) in totals.iter_mut().zip(x) {
             for (total, weight) in total.iter_mut().zip(weights) {
                 *total = fused::<FMA>(*weight, x, *total);
@@ -371,8 +388,8 @@ fn widen_avx2(form: Form, strip: &[u32], panel: &mut [[f32; WIDTH]], column: usi
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn tiles_avx2(panel: &[[f32; WIDTH]], x: &[f32], columns: usize, sums: &mut [[f32; WIDTH]]) {
-    tiles_plain::<true>(panel, x, columns, sums);
+fn tiles_avx2(panel: &[[f32; WIDTH]], x: &[f32], sums: &mut [[f32; WIDTH]]) {
+    tiles_plain::<true>(panel, x, sums);
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -3,7 +3,7 @@
 //!
 //! Rows of a matrix are interleaved in strips of [`LANES`]: what belongs to one input and all rows of a strip lies together,
 //! in one register. A product with few rows of activations reads each strip once and multiplies on the way; one with many
-//! widens a few strips at a time into a panel that stays in the cache, and multiplies that. Both are the f32 product of the
+//! widens some strips at a time into panels that stay in the cache, and multiplies those. Both are the f32 product of the
 //! numbers that the file holds, up to the order of sums, whatever the instruction set.
 
 mod kernel;
@@ -18,15 +18,15 @@ pub const LANES: usize = 16;
 /// Inputs that share a scale.
 pub const BLOCK: usize = 32;
 /// Rows of activations up to which a strip is multiplied as it is read.
-const FEW: usize = 4;
+pub const FEW: usize = 4;
 /// Strips of a panel.
 const PANEL: usize = 2;
 /// Numbers below which a second thread costs more than it brings.
 const MANY_THREADS: usize = 1 << 17;
 /// Rows of activations from which on threads take rows instead of outputs.
 const SHARE: usize = 64;
-/// Bytes of activations that are multiplied with a panel before the next one is made; they stay in a second-level cache.
-const TILE_BYTES: usize = 768 << 10;
+/// Bytes of panels that all activations are multiplied with before the next are widened; they stay in a second-level cache.
+const GROUP_BYTES: usize = 768 << 10;
 
 /// How numbers are held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,21 +202,20 @@ impl Packed {
 
     /// Some panels' products; `out` has rows of `width` outputs, the first of which is the first panel's first.
     fn by_panel(&self, panels: std::ops::Range<usize>, out: &mut [f32], x: &[f32], width: usize, add: bool) {
-        let count = x.len() / self.columns;
-        let most = (TILE_BYTES / 4 / self.columns).clamp(kernel::TOKENS, 1024);
-        // Tiles of about the same size: each widens the panels anew.
-        let tile = count.div_ceil(count.div_ceil(most)).next_multiple_of(kernel::TOKENS);
-        let mut widened = vec![0.0; self.blocks * BLOCK * LANES * PANEL];
-        let mut turned = Vec::new();
-        for (x, out) in x.chunks(tile * self.columns).zip(out.chunks_mut(tile * width)) {
-            kernel::turn(x, self.columns, &mut turned);
-            for panel in panels.clone() {
+        let size = self.blocks * BLOCK * kernel::WIDTH;
+        let group = (GROUP_BYTES / 4 / size).clamp(1, panels.len().max(1));
+        let mut widened = vec![0.0; group * size];
+        let turned = kernel::turn(x, self.columns);
+        for first in panels.clone().step_by(group) {
+            let of = first..panels.end.min(first + group);
+            for (panel, widened) in of.clone().zip(widened.chunks_exact_mut(size)) {
                 for place in 0..PANEL {
-                    kernel::widen(self.form, self.strip(panel * PANEL + place), &mut widened, place);
+                    kernel::widen(self.form, self.strip(panel * PANEL + place), widened, place);
                 }
-                let first = (panel - panels.start) * PANEL * LANES;
-                kernel::many(&widened, &turned, self.columns, out, width, first, add);
             }
+            let widened = widened.get(..of.len() * size).unwrap_or_default();
+            let first = (first - panels.start) * kernel::WIDTH;
+            kernel::many(widened, size, &turned, self.columns, out, width, first, add);
         }
     }
 }

@@ -30,7 +30,7 @@ impl SessionEntry {
         match &self.path {
             Some(path) => SessionFile::read(path, &path.display().to_string()),
             None => match SESSIONS.iter().find(|(name, _)| *name == self.name) {
-                Some((name, text)) => SessionFile::bundled(name, name, text),
+                Some((name, text)) => SessionFile::of_program(name, name, text),
                 None => SessionFile::find(&self.name),
             },
         }

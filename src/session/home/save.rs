@@ -219,7 +219,7 @@ mod tests {
         let root = folder.path();
         let (name, text) = super::super::SESSIONS[0];
         let bundled = || {
-            let file = SessionFile::bundled(name, name, text).unwrap();
+            let file = SessionFile::of_program(name, name, text).unwrap();
             let home = root.join("sessions").join(name);
             SessionFile { folder: root.join("data/sessions"), runs: home.join("runs"), home, ..file }
         };

@@ -258,6 +258,7 @@ fn classifier(model: &ModelInfo, labels: &[&str], clean: &[&str]) -> ModelInfo {
         sha256: model.sha256.clone(),
         device: model.device.clone(),
         dtype: model.dtype.clone(),
+        kernels: model.kernels.clone(),
         context: model.context,
         threads: model.threads,
         tokenizer: Arc::clone(&model.tokenizer),
