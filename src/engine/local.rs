@@ -25,7 +25,8 @@ use super::generate::{self, Rules, generate_batch};
 use super::items::items;
 use super::memory;
 use super::plan::{Budget, Item, Plan};
-use super::score::{CHUNK, prefill, score_batch};
+use super::prefixes::Prefixes;
+use super::score::{CHUNK, score_batch};
 use super::spread::{halving, spread, todo};
 use super::train;
 use super::worker::{Backend, EngineError, Job};
@@ -84,22 +85,12 @@ struct Speaking {
     kept: Kept,
 }
 
-/// Keys and values of the prefix that the last job's prompts shared: a run that goes on, and the rest of a probe, begin with
-/// the same one.
+/// Keys and values of prefixes that the last jobs' prompts shared.
 #[derive(Default)]
 struct Kept {
-    cpu: Option<Prefix<<Cpu as Ops>::Cache>>,
-    device: Option<Prefix<<device::Device as Ops>::Cache>>,
+    cpu: Prefixes<Cpu>,
+    device: Prefixes<device::Device>,
 }
-
-/// Tokens with their keys and values.
-struct Prefix<C> {
-    tokens: Vec<u32>,
-    cache: (usize, C),
-}
-
-/// A longer prefix is computed anew each time: beside the time that its rows take, that is little.
-const MOST_KEPT: usize = 128 << 20;
 
 impl Local {
     /// An engine on so many threads; where none are named, on [`default_threads`].
@@ -421,15 +412,14 @@ fn rules<'a>(model: &'a LanguageModel, generation: &'a Generation) -> Result<Rul
     })
 }
 
-/// Keys and values of the prefix that all prompts share: those of the last job where they are the same, which are the same
-/// numbers to the bit.
+/// Keys and values of the prefix that all prompts share.
 fn shared<O: Ops>(
     model: &LanguageModel,
     ops: &O,
     plan: &Plan,
     go_on: &dyn Fn() -> bool,
     job: &Job,
-    kept: &mut Option<Prefix<O::Cache>>,
+    kept: &mut Prefixes<O>,
     stats: &mut Stats,
 ) -> Result<Vec<(usize, O::Cache)>, EngineError> {
     let prefix = plan.items.first().and_then(|item| item.context.get(..plan.prefix)).unwrap_or_default();
@@ -437,14 +427,10 @@ fn shared<O: Ops>(
         return Ok(Vec::new());
     }
     job.check()?;
-    if let Some(kept) = kept.as_ref().filter(|kept| kept.tokens == prefix) {
-        stats.reused_tokens = prefix.len();
-        return Ok(vec![kept.cache.clone()]);
-    }
-    let cache = prefill(&model.decoder, ops, &[], prefix, &mut || go_on())?.ok_or(EngineError::Cancelled)?;
-    let bytes = model.decoder.cache_bytes_per_token(model.dtype.size_in_bytes()).saturating_mul(prefix.len());
-    *kept = (bytes <= MOST_KEPT).then(|| Prefix { tokens: prefix.to_vec(), cache: cache.clone() });
-    Ok(vec![cache])
+    let bytes = model.decoder.cache_bytes_per_token(model.dtype.size_in_bytes());
+    let found = kept.of(&model.decoder, ops, prefix, bytes, &mut || go_on())?.ok_or(EngineError::Cancelled)?;
+    stats.reused_tokens = found.reused;
+    Ok(vec![found.cache])
 }
 
 /// The whole next-token distribution, best first, and the perplexity of the prompt's own tokens.

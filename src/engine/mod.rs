@@ -15,6 +15,7 @@ mod items;
 pub mod local;
 mod memory;
 pub mod plan;
+mod prefixes;
 pub mod score;
 mod spread;
 mod train;

@@ -58,7 +58,19 @@ pub fn prefill<O: Ops>(
     tokens: &[u32],
     go_on: &mut dyn FnMut() -> bool,
 ) -> Result<Option<(usize, O::Cache)>> {
-    let mut caches = [(0, O::Cache::default())];
+    go_on_with(decoder, ops, shared, (0, O::Cache::default()), tokens, go_on)
+}
+
+/// [`prefill`], where keys and values of the tokens before are there already.
+pub fn go_on_with<O: Ops>(
+    decoder: &Decoder,
+    ops: &O,
+    shared: &[(usize, O::Cache)],
+    before: (usize, O::Cache),
+    tokens: &[u32],
+    go_on: &mut dyn FnMut() -> bool,
+) -> Result<Option<(usize, O::Cache)>> {
+    let mut caches = [before];
     for piece in tokens.chunks(CHUNK) {
         let rows = [Row { tokens: piece.to_vec(), tree: Vec::new(), wanted: piece.len() }];
         let mut batch = Batch { rows: &rows, shared, caches: Some(&mut caches) };

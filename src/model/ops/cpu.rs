@@ -36,6 +36,8 @@ impl Mat {
 #[derive(Clone, Debug, Default)]
 pub struct Cache {
     layers: Vec<(Vec<f32>, Vec<f32>)>,
+    /// Columns of each.
+    width: usize,
 }
 
 /// Runs `f` on the values of a contiguous f32 tensor on the CPU.
@@ -167,6 +169,15 @@ impl Ops for Cpu {
         Ok(Mat { data, width: x.width })
     }
 
+    fn beginning(&self, cache: &Cache, tokens: usize) -> Result<Cache> {
+        let total = |values: &[f32], width: usize| values.get(..tokens * width).map(<[f32]>::to_vec);
+        let layers = cache.layers.iter().map(|(keys, values)| total(keys, cache.width).zip(total(values, cache.width)));
+        match layers.collect::<Option<Vec<_>>>() {
+            Some(layers) => Ok(Cache { layers, width: cache.width }),
+            None => bail!("a cache of fewer than {tokens} tokens"),
+        }
+    }
+
     fn keep(&self, layer: usize, k: &Mat, v: &Mat, batch: &mut Batch<'_, Cache>) -> Result<()> {
         let spans = batch.spans();
         let Some(caches) = batch.caches.as_deref_mut() else { return Ok(()) };
@@ -174,6 +185,7 @@ impl Ops for Cpu {
             if cache.layers.len() <= layer {
                 cache.layers.resize_with(layer + 1, Default::default);
             }
+            cache.width = k.width;
             let (keys, values) = &mut cache.layers[layer];
             keys.extend_from_slice(&k.data[span.start * k.width..span.end * k.width]);
             values.extend_from_slice(&v.data[span.start * v.width..span.end * v.width]);

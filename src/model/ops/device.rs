@@ -143,6 +143,12 @@ impl Ops for Device {
         x.index_select(&Tensor::new(rows, &self.device)?, 0)
     }
 
+    fn beginning(&self, cache: &Cache, tokens: usize) -> Result<Cache> {
+        let first = |tensor: &Tensor| tensor.narrow(0, 0, tokens);
+        let layers = cache.layers.iter().map(|(keys, values)| Ok((first(keys)?, first(values)?)));
+        Ok(Cache { layers: layers.collect::<Result<_>>()? })
+    }
+
     fn keep(&self, layer: usize, k: &Tensor, v: &Tensor, batch: &mut Batch<'_, Cache>) -> Result<()> {
         let spans = batch.spans();
         let Some(caches) = batch.caches.as_deref_mut() else { return Ok(()) };

@@ -77,6 +77,8 @@ pub trait Ops {
     /// The rows named.
     fn select(&self, x: &Self::Mat, rows: &[usize]) -> Result<Self::Mat>;
 
+    /// Keys and values of the first `tokens` tokens of a cache that holds as many or more.
+    fn beginning(&self, cache: &Self::Cache, tokens: usize) -> Result<Self::Cache>;
     /// Keeps keys and values of a batch's new tokens in the caches of its rows, if it has any.
     fn keep(&self, layer: usize, k: &Self::Mat, v: &Self::Mat, batch: &mut Batch<'_, Self::Cache>) -> Result<()>;
     /// Attention of the queries to what the batch shares, to each row's own past, and causally (in a tree: to its
