@@ -65,7 +65,6 @@ def llama(args, prompts):
 
     prefill()
     found = {"prefill": 400 / seconds_of(prefill, args.repeat), "decode": 64 / seconds_of(decode, args.repeat)}
-    # Scores are read in place: llama-cpp-python copies them for each token otherwise.
     for name, texts in prompts.items():
         rows = [model.tokenize(text.encode(), add_bos=False, special=False) for text in texts]
         first = [model.tokenize((" " + label).encode(), add_bos=False)[0] for label in LABELS]
@@ -76,10 +75,10 @@ def llama(args, prompts):
         answers = []
         for row in rows:
             model.n_tokens = shared
-            model._ctx.memory_seq_rm(0, shared, -1)
+            model._ctx.kv_cache_seq_rm(0, shared, -1)
             own = row[shared:] or row[-1:]
             model.eval(own)
-            logits = model._ctx.get_logits_ith(-1) if hasattr(model._ctx, "get_logits_ith") else model._ctx.get_logits()
+            logits = model._ctx.get_logits_ith(-1)
             answers.append(LABELS[max(range(2), key=lambda label: logits[first[label]])])
         found[name] = (time.perf_counter() - started, answers)
     return found

@@ -21,8 +21,8 @@ pub const BLOCK: usize = 32;
 pub const FEW: usize = 4;
 /// Strips of a panel.
 const PANEL: usize = 2;
-/// Numbers below which a second thread costs more than it brings.
-const MANY_THREADS: usize = 1 << 17;
+/// Numbers below which a second thread costs more than it brings where rows are few: waking it takes some ten microseconds.
+const MANY_THREADS: usize = 1 << 22;
 /// Rows of activations from which on threads take rows instead of outputs.
 const SHARE: usize = 64;
 /// Bytes of panels that all activations are multiplied with before the next are widened; they stay in a second-level cache.
