@@ -98,7 +98,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
     let split = arguments.split.map(Split::from).or(kept.as_ref().map(|kept| kept.split)).unwrap_or(Split::Validation);
     let limit = arguments.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let limit = limit.or(kept.as_ref().and_then(|kept| kept.limit));
-    let threads = global.threads().or(kept.as_ref().map(|kept| kept.model.threads));
+    let threads = global.threads().or(kept.as_ref().map(|kept| kept.model.threads).filter(|threads| *threads > 0));
 
     let stop = signals::stop_flag();
     let prepared = Arc::new(prepare(session, &stop, global)?);
@@ -220,10 +220,14 @@ fn introduction(prepared: &Prepared, task: &Task, split: Split, model: &ModelInf
             )
         }));
     }
-    let mut notes = vec![
-        format!("{title}{}{of} of the {split} split", if title.is_empty() { "" } else { ": " }),
-        format!("{} on {} ({}{threads})", model.name, model.device, model.dtype),
-    ];
+    let on = match model.scoring_after(prepared.session.prompt.chat) {
+        None => format!("{} on {} ({}{threads})", model.name, model.device, model.dtype),
+        Some(scoring) if prepared.session.decode.method == Method::Score => {
+            format!("{} at {}; log-probabilities: {scoring}", model.name, model.origin)
+        }
+        Some(_) => format!("{} at {}", model.name, model.origin),
+    };
+    let mut notes = vec![format!("{title}{}{of} of the {split} split", if title.is_empty() { "" } else { ": " }), on];
     notes.extend(model.classifier.as_ref().map(|classifier| {
         let clean = match classifier.clean.as_slice() {
             [] => "as it is in the data".to_owned(),

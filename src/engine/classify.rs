@@ -43,13 +43,14 @@ pub fn describe(
         dtype: format!("{:?}", language::format_on(&device, spec.dtype)?).to_lowercase(),
         context: model.context,
         threads,
-        tokenizer: Arc::clone(&model.tokenizer),
+        tokenizer: Some(Arc::clone(&model.tokenizer)),
         chat: None,
         classifier: Some(About {
             labels: model.labels.clone(),
             clean: model.clean.clone(),
             max_length: model.max_length,
         }),
+        scoring: None,
     })
 }
 

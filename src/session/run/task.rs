@@ -131,6 +131,8 @@ impl Task {
                 Some(simulate) if simulate.answer == Take::Sampled => {
                     simulation::draw(simulate.seed, row, &answer.logprobs)
                 }
+                // Where an endpoint lists its best tokens alone, it may list none that a label begins with.
+                _ if answer.logprobs.iter().all(|&logprob| logprob == f64::NEG_INFINITY) => None,
                 _ => best(&answer.logprobs),
             },
             Method::Generate => answers.label(&answer.text),
@@ -147,8 +149,8 @@ impl Task {
             gold: data.gold(row).and_then(word),
             predicted: label.and_then(word).unwrap_or_else(|| session.answer.unknown.clone()),
             answer: answer.text.clone(),
-            margin: margin(&answer.logprobs),
-            logprobs: answer.logprobs.iter().copied().map(Some).collect(),
+            margin: margin(&answer.logprobs).filter(|margin| !margin.is_infinite()),
+            logprobs: answer.logprobs.iter().map(|&logprob| Some(logprob).filter(|_| logprob != f64::NEG_INFINITY)).collect(),
             extra: extra.into_iter().flatten().collect(),
         })
     }
@@ -213,6 +215,7 @@ fn manifest(
 ) -> Manifest {
     let Prepared { session, data, .. } = prepared;
     let now = folder::now();
+    let scoring = model.scoring_after(session.prompt.chat).filter(|_| session.decode.method == Method::Score);
     Manifest {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         platform: folder::platform(),
@@ -242,6 +245,7 @@ fn manifest(
             dtype: model.dtype.clone(),
             threads: model.threads,
             classifier: model.classifier.is_some(),
+            scoring: scoring.map(str::to_owned),
         },
         legs: Vec::new(),
         stats: None,
