@@ -221,7 +221,12 @@ impl Backend for Fake {
             .enumerate()
             .map(|(place, &id)| {
                 let probability = 0.5f64.powi(place as i32 + 1);
-                NextToken { id: Some(id), token: self.tokenizer.token_text(id), logit: probability.ln() as f32, probability }
+                NextToken {
+                    id: Some(id),
+                    token: self.tokenizer.token_text(id),
+                    logit: probability.ln() as f32,
+                    probability,
+                }
             })
             .collect();
         Ok(Outcome::Next { token_ids, next, perplexity: None })

@@ -21,9 +21,8 @@ pub fn address(source: &str) -> Result<&str, String> {
     let rest = source.split_once("://").map(|(_, rest)| rest).unwrap_or_default();
     let host = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
     if rest.split(['?', '#']).next().unwrap_or_default().contains('@') {
-        return Err(
-            "must hold no user name or password (`@`), since it is kept with every run; set SHOTGLASS_API_KEY".to_owned()
-        );
+        return Err("must hold no user name or password (`@`), since it is kept with every run; set SHOTGLASS_API_KEY"
+            .to_owned());
     }
     if rest.contains(['?', '#']) {
         return Err("must end with its path, as http://host:8000/v1: leave out what begins with `?` or `#`".to_owned());
@@ -42,7 +41,9 @@ mod tests {
     fn addresses_are_plain_and_keep_no_secret() {
         assert_eq!(address("http://localhost:8000/v1/"), Ok("http://localhost:8000/v1"));
         assert_eq!(address("https://[::1]:8000/v1"), Ok("https://[::1]:8000/v1"));
-        for wrong in ["http://", "https:///v1", "http://a b/v1", "http://h/v1?key=secret", "http://h/v1#secret", "http://h\\v1"] {
+        for wrong in
+            ["http://", "https:///v1", "http://a b/v1", "http://h/v1?key=secret", "http://h/v1#secret", "http://h\\v1"]
+        {
             let error = address(wrong).unwrap_err();
             assert!(!error.contains("secret"), "{wrong}: {error}");
         }

@@ -20,7 +20,8 @@ pub(super) fn messages(prompt: &str) -> Option<Value> {
     let value: Value = serde_json::from_str(prompt).ok()?;
     let is_message = |turn: &Value| {
         let fields = turn.as_object().filter(|fields| fields.len() == 2);
-        fields.is_some_and(|fields| ["role", "content"].iter().all(|key| fields.get(*key).is_some_and(Value::is_string)))
+        fields
+            .is_some_and(|fields| ["role", "content"].iter().all(|key| fields.get(*key).is_some_and(Value::is_string)))
     };
     let turns = value.as_array()?;
     (!turns.is_empty() && turns.iter().all(is_message)).then_some(value)

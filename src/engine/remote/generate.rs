@@ -127,8 +127,8 @@ fn one(job: &Job, line: &Line, generation: &Generation, prompt: &str, index: usi
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => break,
         };
-        let (text, finish) = wire::piece(&event)
-            .map_err(|what| EngineError::Failed(wrong(line, path, &what).message()))?;
+        let (text, finish) =
+            wire::piece(&event).map_err(|what| EngineError::Failed(wrong(line, path, &what).message()))?;
         written.finish = written.finish.or(finish);
         if event.get("usage").is_some_and(Value::is_object) {
             written.used = wire::used(&event);

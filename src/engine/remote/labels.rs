@@ -61,9 +61,10 @@ pub(super) fn of_list(listed: &Listed, labels: &[String]) -> Result<Vec<f64>, Wr
     let firsts: Vec<Option<&(String, f64)>> = labels.iter().map(first).collect();
     for (place, found) in firsts.iter().enumerate() {
         let Some((token, _)) = found else { continue };
-        let other = labels.iter().enumerate().find(|(other, label)| {
-            *other != place && label.trim_start().starts_with(token.trim())
-        });
+        let other = labels
+            .iter()
+            .enumerate()
+            .find(|(other, label)| *other != place && label.trim_start().starts_with(token.trim()));
         if let Some((_, other)) = other {
             let label = labels.get(place).map_or("", String::as_str);
             return Err(format!(

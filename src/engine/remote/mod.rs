@@ -252,7 +252,8 @@ fn fingerprint(server: &Server) -> String {
 /// What cannot be asked of a server.
 fn check(prompts: &[String], rows: &[usize], truncate: bool) -> Result<(), EngineError> {
     if truncate {
-        let message = "decode.truncate = \"left\": what an endpoint's tokens are is not known here, so no prompt can be cut";
+        let message =
+            "decode.truncate = \"left\": what an endpoint's tokens are is not known here, so no prompt can be cut";
         return Err(EngineError::Bad(message.to_owned()));
     }
     match prompts.iter().position(String::is_empty) {

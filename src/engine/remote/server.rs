@@ -130,8 +130,7 @@ mod tests {
     #[test]
     fn a_key_is_shown_nowhere() {
         let key = Key::new(" secret\n");
-        let server =
-            Server { address: "http://h/v1".into(), name: "m".into(), key, patience: Patience::default() };
+        let server = Server { address: "http://h/v1".into(), name: "m".into(), key, patience: Patience::default() };
         assert!(!format!("{server:?}").contains("secret"));
         assert_eq!(server.words("no: Bearer secret\u{1b}[2J"), "no: Bearer …\\u{1b}[2J");
         assert_eq!(server.words(&"x".repeat(1000)).chars().count(), SHOWN + 1);

@@ -17,7 +17,7 @@ const LISTS: [usize; 4] = [1000, 100, 20, 5];
 const CHAT_LIST: usize = 20;
 /// How far two log-probabilities of the same token may lie apart: servers compute in 16 bits, and not always alike.
 const CLOSE: f64 = 0.3;
-/// Texts whose next token is looked at, the first that has one.
+/// Texts whose next tokens are looked at: the first after which words are likely.
 const TEXTS: [&str; 3] = ["The capital of France is", "One, two, three,", "The opposite of up is"];
 /// What is said of labels after a conversation, whatever the server knows of other texts.
 pub const OF_CONVERSATIONS: &str = "labels' first tokens, of the 20 best after the conversation";
@@ -93,7 +93,12 @@ pub(super) fn listed(line: &Line, prompt: &str, count: usize) -> Result<(Listed,
 }
 
 /// Log-probabilities of the labels after a prompt.
-pub(super) fn score(line: &Line, way: Way, prompt: &str, labels: &[String]) -> Result<(Vec<f64>, Used, usize), Trouble> {
+pub(super) fn score(
+    line: &Line,
+    way: Way,
+    prompt: &str,
+    labels: &[String],
+) -> Result<(Vec<f64>, Used, usize), Trouble> {
     let count = match way {
         _ if super::conversation::messages(prompt).is_some() => CHAT_LIST,
         Way::List(count) => count,
@@ -127,24 +132,46 @@ fn by_tokens(line: &Line, way: Way, prompt: &str, labels: &[String]) -> Result<(
 /// # Errors
 /// A server that does not answer, or wants a key. What it does not know is no error.
 pub(super) fn probe(line: &Line) -> Result<Way, Trouble> {
+    let mut best = Way::Not;
     for text in TEXTS {
         let Some((count, listed)) = longest_list(line, text)? else { return Ok(Way::Not) };
-        // The most likely token, which is generated too. One that is no visible text cannot be echoed and told again.
-        let Some((token, logprob)) = listed.first().filter(|(token, _)| token.chars().any(char::is_alphanumeric)) else {
+        best = Way::List(count);
+        let asked = words(&listed);
+        if asked.is_empty() {
             continue;
-        };
+        }
         for way in [Way::Echo, Way::Prompt] {
-            let told = known(tokens(&line.eager(), way, &joined(text, token.trim())))?.and_then(|(tokens, used)| {
-                of_tail(&tokens, token.trim(), if way == Way::Prompt { 0 } else { used.new }).ok()
-            });
-            if told.is_some_and(|told| (told - logprob).abs() < CLOSE) {
+            if is_right(line, way, text, &asked)? {
                 return Ok(way);
             }
-            tracing::debug!(?way, ?told, logprob, "not a way to be trusted");
         }
-        return Ok(Way::List(count));
+        break;
     }
-    Ok(longest_list(line, "One, two, three,")?.map_or(Way::Not, |(count, _)| Way::List(count)))
+    Ok(best)
+}
+
+/// The two best tokens that are words: one alone may be right by chance.
+fn words(listed: &Listed) -> Vec<&(String, f64)> {
+    let is_word = |token: &str| token.chars().next().is_some_and(char::is_alphabetic);
+    // A token without a blank continues a word; some servers tell no blanks, and then all are without.
+    let apart: Vec<_> =
+        listed.iter().filter(|(token, _)| token.strip_prefix(' ').is_some_and(is_word)).take(2).collect();
+    if apart.is_empty() { listed.iter().filter(|(token, _)| is_word(token)).take(2).collect() } else { apart }
+}
+
+/// Whether a way tells of tokens after `text` what the list of the best tokens told.
+fn is_right(line: &Line, way: Way, text: &str, asked: &[&(String, f64)]) -> Result<bool, Trouble> {
+    for (token, logprob) in asked {
+        let Some((tokens, used)) = known(tokens(&line.eager(), way, &joined(text, token.trim())))? else {
+            return Ok(false);
+        };
+        let told = of_tail(&tokens, token.trim(), if way == Way::Prompt { 0 } else { used.new });
+        if !told.as_ref().is_ok_and(|told| (told - logprob).abs() < CLOSE) {
+            tracing::debug!(?way, ?told, logprob, "what is told of a token is not to be trusted");
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn longest_list(line: &Line, text: &str) -> Result<Option<(usize, Listed)>, Trouble> {

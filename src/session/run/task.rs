@@ -150,7 +150,11 @@ impl Task {
             predicted: label.and_then(word).unwrap_or_else(|| session.answer.unknown.clone()),
             answer: answer.text.clone(),
             margin: margin(&answer.logprobs).filter(|margin| !margin.is_infinite()),
-            logprobs: answer.logprobs.iter().map(|&logprob| Some(logprob).filter(|_| logprob != f64::NEG_INFINITY)).collect(),
+            logprobs: answer
+                .logprobs
+                .iter()
+                .map(|&logprob| Some(logprob).filter(|_| logprob != f64::NEG_INFINITY))
+                .collect(),
             extra: extra.into_iter().flatten().collect(),
         })
     }
