@@ -88,7 +88,12 @@ pub(super) fn listed(line: &Line, prompt: &str, count: usize) -> Result<(Listed,
         ),
         None => (COMPLETIONS, with(one_token(line, prompt), &[("logprobs", json!(count))])),
     };
-    let answer = line.ask(path, Some(&body))?;
+    let mut answer = line.ask(path, Some(&body))?;
+    if wire::lists_nothing(&answer) {
+        // The likeliest token ends the text, of which some servers tell nothing: they are made to write another one. What is
+        // listed is as it was.
+        answer = line.ask(path, Some(&with(body, &[("min_tokens", json!(1))])))?;
+    }
     Ok((wire::listed(&answer).map_err(|what| wrong(line, path, &what))?, wire::used(&answer)))
 }
 

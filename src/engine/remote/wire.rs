@@ -155,3 +155,10 @@ pub(super) fn listed(answer: &Value) -> Result<Listed, Wrong> {
     listed.sort_by(|a, b| b.1.total_cmp(&a.1));
     Ok(listed)
 }
+
+/// Whether an answer has a list of log-probabilities with nothing in it.
+pub(super) fn lists_nothing(answer: &Value) -> bool {
+    ["/choices/0/logprobs/top_logprobs", "/choices/0/logprobs/content"]
+        .into_iter()
+        .any(|place| answer.pointer(place).and_then(Value::as_array).is_some_and(Vec::is_empty))
+}

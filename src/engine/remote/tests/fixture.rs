@@ -184,6 +184,10 @@ pub fn healthy(kind: Kind, request: &Request) -> Reply {
         if body["logprobs"].as_u64().unwrap() > 20 {
             return Reply::error(400, "", "logprobs must be 20 or less");
         }
+        if prompt.contains("end of text") && !asks("min_tokens") {
+            choice["logprobs"] = json!({"tokens": [], "token_logprobs": [], "top_logprobs": []});
+            return Reply::json(&json!({"choices": [choice], "usage": usage}));
+        }
         let top: serde_json::Map<String, Value> = top(prompt).into_iter().map(|(t, l)| (t.into(), json!(l))).collect();
         choice["logprobs"] = json!({"tokens": [new], "token_logprobs": [-0.25], "top_logprobs": [top]});
     }

@@ -170,6 +170,17 @@ fn conversations_go_where_the_server_applies_the_template() {
 }
 
 #[test]
+fn a_prompt_after_which_the_text_would_end_is_scored_too() {
+    let fixture = Fixture::start(|request| healthy(Kind::List, request));
+    let mut bench = bench();
+    bench.load(&fixture);
+    let request = ScoreRequest { prompts: vec!["row 1, end of text".into()], ..score(0) };
+    bench.remote.score(&bench.job, &request).unwrap();
+    check_scores(&request, &bench.answers());
+    assert_eq!(fixture.prompts().len(), 2);
+}
+
+#[test]
 fn the_best_tokens_after_a_text_are_told() {
     let fixture = Fixture::start(|request| healthy(Kind::List, request));
     let mut bench = bench();
