@@ -66,6 +66,8 @@ def run(args, folder, settings):
     """The seconds of a run, what it said, and its rows."""
     command = [args.shotglass, "run", SESSION, "--limit", str(args.rows), "--out", folder, "--format", "json"]
     settings = [f"data.path={os.path.abspath(args.data)}", f"decode.method={args.method}", *settings]
+    # The server's own default is 1.1, which would change what greedy decoding picks.
+    settings += ["decode.repetition_penalty=1"]
     for setting in settings:
         command += ["--set", setting]
     environment = {**os.environ, "SHOTGLASS_API_KEY": KEY}
