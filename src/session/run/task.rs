@@ -131,8 +131,6 @@ impl Task {
                 Some(simulate) if simulate.answer == Take::Sampled => {
                     simulation::draw(simulate.seed, row, &answer.logprobs)
                 }
-                // Where an endpoint lists its best tokens alone, it may list none that a label begins with.
-                _ if answer.logprobs.iter().all(|&logprob| logprob == f64::NEG_INFINITY) => None,
                 _ => best(&answer.logprobs),
             },
             Method::Generate => answers.label(&answer.text),
@@ -258,9 +256,10 @@ fn manifest(
     }
 }
 
-/// The index of the greatest number, the first of equals; none of what is no number.
+/// The index of the greatest number, the first of equals; none of what is no number or negative infinity: an endpoint that
+/// lists its best tokens alone may list none that a label begins with.
 pub fn best(logprobs: &[f64]) -> Option<usize> {
-    let numbers = logprobs.iter().enumerate().filter(|(_, logprob)| !logprob.is_nan());
+    let numbers = logprobs.iter().enumerate().filter(|(_, logprob)| **logprob > f64::NEG_INFINITY);
     // `max_by` takes the last of equals.
     numbers.rev().max_by(|a, b| a.1.total_cmp(b.1)).map(|(index, _)| index)
 }
@@ -290,7 +289,8 @@ mod tests {
     fn the_first_of_equal_labels_is_taken() {
         assert_eq!(best(&[-1.0, -0.5, -0.5]), Some(1));
         assert_eq!(best(&[f64::NAN, -3.0]), Some(1));
-        assert_eq!(best(&[f64::NEG_INFINITY, f64::NEG_INFINITY]), Some(0));
+        assert_eq!(best(&[f64::NEG_INFINITY, -9.0]), Some(1));
+        assert_eq!(best(&[f64::NEG_INFINITY, f64::NEG_INFINITY]), None);
         assert_eq!(best(&[]), None);
     }
 }
