@@ -67,7 +67,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
     let format = global.format("generate", &[Format::Text, Format::Json])?;
     let text = output::text_argument(&arguments.text)?;
     let models = Models::start(global.threads(), signals::stop_flag(), global)?;
-    let model = models.load(&arguments.choice.spec())?;
+    let model = models.load(&arguments.choice.spec()?)?;
     let prompt = if arguments.chat {
         let system = arguments.system.iter().map(|text| Message::system(text.as_str()));
         let messages: Vec<Message> = system.chain([Message::user(text)]).collect();

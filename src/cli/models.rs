@@ -7,6 +7,7 @@ use std::sync::mpsc::Receiver;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use crate::engine::any::Any;
 use crate::engine::local::Local;
 use crate::engine::{Cancel, Engine, Event, ModelInfo, Outcome, Work};
 use crate::model::encoder::EncoderFiles;
@@ -22,9 +23,12 @@ use super::{Format, Global, log, output, signals};
 /// Which model, on what: for commands without a session.
 #[derive(Debug, Args)]
 pub(super) struct Choice {
-    /// Hub id, folder, .gguf file, or pip:PACKAGE==VERSION
+    /// Hub id, folder, .gguf file, pip:PACKAGE==VERSION, or an endpoint's URL
     #[arg(short, long, value_name = "MODEL", default_value = DEFAULT_MODEL)]
     model: String,
+    /// What the endpoint calls the model
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
     /// auto, cpu, cuda, cuda:N or metal
     #[arg(long, default_value = "auto")]
     device: DeviceSpec,
@@ -34,8 +38,17 @@ pub(super) struct Choice {
 }
 
 impl Choice {
-    pub fn spec(&self) -> ModelSpec {
-        ModelSpec { source: self.model.clone(), device: self.device.clone(), dtype: self.dtype }
+    pub fn spec(&self) -> Result<ModelSpec, Failure> {
+        let spec = ModelSpec {
+            source: self.model.clone(),
+            device: self.device.clone(),
+            dtype: self.dtype,
+            name: self.name.clone(),
+            ..ModelSpec::default()
+        };
+        let option = |key: &str| if key == "source" { "--model" } else { "--name" };
+        spec.check().map_err(|(key, message)| Failure::Bad(format!("{}: {message}", option(key))))?;
+        Ok(spec)
     }
 }
 
@@ -63,7 +76,7 @@ impl Models {
     /// Starts the engine; from now on Ctrl-C cancels.
     pub fn start(threads: Option<usize>, stop: Cancel, global: &Global) -> Result<Self, Failure> {
         log::start();
-        let (engine, events) = Engine::start(Box::new(Local::new(threads)))?;
+        let (engine, events) = Engine::start(Box::new(Any::new(Local::new(threads))))?;
         Ok(Self { engine, events, stop, bar: Bar::new(global.quiet) })
     }
 

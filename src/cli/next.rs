@@ -38,7 +38,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
     let format = global.format("next", &[Format::Text, Format::Json])?;
     let prompt = output::text_argument(&arguments.text)?;
     let models = Models::start(global.threads(), signals::stop_flag(), global)?;
-    models.load(&arguments.choice.spec())?;
+    models.load(&arguments.choice.spec()?)?;
     let top = usize::try_from(arguments.top).unwrap_or(usize::MAX);
     let outcome = models.work(Work::Next { prompt, top }, &mut |_| Ok::<_, Failure>(()))?;
     let Outcome::Next { token_ids, next, perplexity } = outcome else {
@@ -50,6 +50,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
     let mut text = format!("{:>7} {:>10} {:>11}  token\n", "id", "logit", "probability");
     for NextToken { id, token, logit, probability } in &next {
         // In quotes, so that blanks are seen.
+        let id = id.map_or_else(|| "-".to_owned(), |id| id.to_string());
         text += &format!("{id:>7} {logit:>10.4} {probability:>11.6}  \"{}\"\n", printable(token));
     }
     if let Some(perplexity) = perplexity {

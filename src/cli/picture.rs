@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use clap::Args;
 
+use crate::engine::any::Any;
 use crate::engine::local::Local;
 use crate::session::home::write_whole;
 use crate::workbench::picture::{self, Options, PictureError};
@@ -68,7 +69,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
     };
     log::start();
     let stop = signals::stop_flag();
-    let svg = picture::take(&options, Box::new(Local::new(global.threads())), &|| !stop.is_cancelled())?;
+    let svg = picture::take(&options, Box::new(Any::new(Local::new(global.threads()))), &|| !stop.is_cancelled())?;
     write_whole(&arguments.output, svg.as_bytes())
         .map_err(|error| Failure::Bad(format!("{}: cannot be written: {error}", arguments.output.display())))?;
     global.note(&format!("{}: {} bytes", arguments.output.display(), svg.len()));

@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::data::clean::Cleaner;
-use crate::engine::Cancel;
+use crate::engine::{Cancel, remote};
 use crate::model::classifier;
 use crate::model::tokenizer::Tokenizer;
 use crate::model::weights::Weights;
@@ -56,6 +56,8 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
     let text = if let Some(rules) = rules {
         // A fine-tuned encoder reads the text alone.
         plain_text(&prepared.data, &Cleaner::new(&rules)?, arguments.row).into_owned()
+    } else if session.prompt.chat && session.model.is_endpoint() {
+        prepared.renderer(Some(remote::conversation()))?.prompt(arguments.row)?.text
     } else if session.prompt.chat {
         let located = models::locate(&session.model.source, &stop, global)?;
         prepared.renderer(Weights::open(&located.files)?.chat_template()?)?.prompt(arguments.row)?.text

@@ -98,7 +98,7 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
     let split = arguments.split.map(Split::from).or(kept.as_ref().map(|kept| kept.split)).unwrap_or(Split::Validation);
     let limit = arguments.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let limit = limit.or(kept.as_ref().and_then(|kept| kept.limit));
-    let threads = global.threads().or(kept.as_ref().map(|kept| kept.model.threads));
+    let threads = global.threads().or(kept.as_ref().map(|kept| kept.model.threads).filter(|threads| *threads > 0));
 
     let stop = signals::stop_flag();
     let prepared = Arc::new(prepare(session, &stop, global)?);
@@ -220,10 +220,14 @@ fn introduction(prepared: &Prepared, task: &Task, split: Split, model: &ModelInf
             )
         }));
     }
-    let mut notes = vec![
-        format!("{title}{}{of} of the {split} split", if title.is_empty() { "" } else { ": " }),
-        format!("{} on {} ({}{threads})", model.name, model.device, model.dtype),
-    ];
+    let on = match model.scoring_after(prepared.session.prompt.chat) {
+        None => format!("{} on {} ({}{threads})", model.name, model.device, model.dtype),
+        Some(scoring) if prepared.session.decode.method == Method::Score => {
+            format!("{} at {}; log-probabilities: {scoring}", model.name, model.origin)
+        }
+        Some(_) => format!("{} at {}", model.name, model.origin),
+    };
+    let mut notes = vec![format!("{title}{}{of} of the {split} split", if title.is_empty() { "" } else { ": " }), on];
     notes.extend(model.classifier.as_ref().map(|classifier| {
         let clean = match classifier.clean.as_slice() {
             [] => "as it is in the data".to_owned(),
@@ -336,6 +340,9 @@ pub(super) fn print(summary: &Summary, manifest: Option<&Manifest>) -> Result<()
     let mut text = classification_report(&report.confusion, &crate::metrics::Layout::default());
     text.push('\n');
     text += &self::summary(report, &manifest.map(figures).unwrap_or_default());
+    if let Some(cost) = manifest.and_then(cost) {
+        text += &format!("{:>17}  {cost}\n", "cost");
+    }
     if let Some(tried) = manifest.and_then(|manifest| manifest.tried) {
         text += &format!("{:>17}  {}\n", "so far", tried.text());
     }
@@ -359,6 +366,19 @@ fn figures(manifest: &Manifest) -> Figures {
     Figures {
         rows_per_second,
         tokens_per_second: whole.map(|stats| computed(stats) as f64 / stats.seconds),
-        tokens_saved: whole.map(|stats| stats.prompt_tokens.saturating_sub(stats.computed_tokens) as u64),
+        // What a server keeps of prompts that begin alike is not known.
+        tokens_saved: whole
+            .filter(|_| !manifest.session.model.is_endpoint())
+            .map(|stats| stats.prompt_tokens.saturating_sub(stats.computed_tokens) as u64),
     }
+}
+
+/// What an endpoint takes for the last leg's tokens, where the session says its prices.
+fn cost(manifest: &Manifest) -> Option<String> {
+    let model = &manifest.session.model;
+    let stats = manifest.stats.filter(|_| model.price_in.is_some() || model.price_out.is_some())?;
+    let (read, new) = (stats.computed_tokens as f64, stats.new_tokens as f64);
+    let cost = (read * model.price_in.unwrap_or(0.0) + new * model.price_out.unwrap_or(0.0)) / 1e6;
+    let of = if stats.rows < manifest.rows { ", the last leg alone" } else { "" };
+    Some(format!("{cost:.4} for {read} tokens read and {new} written{of}"))
 }

@@ -1,10 +1,13 @@
 //! `shotglass score`: log-probability of labels after a text.
 
+use std::sync::Arc;
+
 use clap::Args;
 use indexmap::IndexMap;
 use serde::Serialize;
 
 use crate::engine::{Event, Outcome, ScoreRequest, Work};
+use crate::model::tokenizer::Tokenizer;
 
 use super::failure::Failure;
 use super::models::{Choice, Models};
@@ -30,7 +33,9 @@ pub(super) struct Arguments {
 
 #[derive(Serialize)]
 struct Shown {
-    token_ids: Vec<u32>,
+    /// None of an endpoint, which tells none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_ids: Option<Vec<u32>>,
     labels: IndexMap<String, Scored>,
 }
 
@@ -53,8 +58,10 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
     }
     let prompt = output::text_argument(&arguments.text)?;
     let models = Models::start(global.threads(), signals::stop_flag(), global)?;
-    let model = models.load(&arguments.choice.spec())?;
-    let token_ids = model.tokenizer.encode(&prompt, true).map_err(|error| Failure::Bad(error.to_string()))?;
+    let model = models.load(&arguments.choice.spec()?)?;
+    let encode = |tokenizer: &Arc<Tokenizer>| tokenizer.encode(&prompt, true);
+    let token_ids = model.tokenizer.as_ref().map(encode).transpose();
+    let token_ids = token_ids.map_err(|error| Failure::Bad(error.to_string()))?;
     let request = ScoreRequest { prompts: vec![prompt], labels: arguments.labels.clone(), ..ScoreRequest::default() };
     let mut logprobs = Vec::new();
     let outcome = models.work(Work::Score(request), &mut |event| {

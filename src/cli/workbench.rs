@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 
 use clap::Args;
 
+use crate::engine::any::Any;
 use crate::engine::local::Local;
 use crate::session::{Override, SessionFile};
 use crate::workbench::world::Place;
@@ -58,5 +59,5 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
     log::start();
     let place = Place { overrides, out: global.out.clone() };
     let options = Options { session, place, config, mouse: !arguments.no_mouse };
-    Ok(workbench::run(options, Box::new(Local::polite(global.threads())))?)
+    Ok(workbench::run(options, Box::new(Any::new(Local::polite(global.threads()))))?)
 }

@@ -44,13 +44,14 @@ pub fn describe(
         kernels: if model.on_cpu() { "f32 products" } else { "tensors of the device" }.to_owned(),
         context: model.context,
         threads,
-        tokenizer: Arc::clone(&model.tokenizer),
+        tokenizer: Some(Arc::clone(&model.tokenizer)),
         chat: None,
         classifier: Some(About {
             labels: model.labels.clone(),
             clean: model.clean.clone(),
             max_length: model.max_length,
         }),
+        scoring: None,
     })
 }
 

@@ -37,11 +37,11 @@ pub enum Event {
         job: JobId,
         /// Index of the prompt.
         index: usize,
-        /// Token id.
+        /// Token id; 0 from an endpoint, which tells none.
         id: u32,
         /// The text that this token completed: whole characters, perhaps none yet.
         text: String,
-        /// Natural log of the token's probability.
+        /// Natural log of the token's probability; NaN where an endpoint does not tell it.
         logprob: f32,
     },
     /// Answers to some of a job's prompts, in any order, each prompt once.
@@ -115,9 +115,10 @@ pub struct ModelInfo {
     pub name: String,
     /// Where it came from, exactly.
     pub origin: String,
-    /// SHA-256 over the model's files, in hexadecimal.
+    /// SHA-256 over the model's files, in hexadecimal; of an endpoint, whose files are not seen, `endpoint:` and one over its
+    /// address and the model's name.
     pub sha256: String,
-    /// The device it runs on, as `cpu` or `cuda:0`.
+    /// The device it runs on, as `cpu` or `cuda:0`; `remote` of an endpoint.
     pub device: String,
     /// The number format it computes in, as `f32`.
     pub dtype: String,
@@ -127,12 +128,22 @@ pub struct ModelInfo {
     pub context: usize,
     /// Threads used on the CPU.
     pub threads: usize,
-    /// Its tokenizer.
-    pub tokenizer: Arc<Tokenizer>,
+    /// Its tokenizer; an endpoint keeps it to itself.
+    pub tokenizer: Option<Arc<Tokenizer>>,
     /// Its chat template, if it has one.
     pub chat: Option<ChatTemplate>,
     /// What it tells apart, of an encoder with a classification head: it reads a row's text alone, no prompt around it.
     pub classifier: Option<Classifier>,
+    /// How an endpoint tells the labels' log-probabilities; nothing of models on this machine, which compute them.
+    pub scoring: Option<&'static str>,
+}
+
+impl ModelInfo {
+    /// How the labels' log-probabilities are told after prompts that are conversations, or not: nothing of models on this
+    /// machine.
+    pub fn scoring_after(&self, chat: bool) -> Option<&'static str> {
+        self.scoring.map(|scoring| if chat { super::remote::OF_CONVERSATIONS } else { scoring })
+    }
 }
 
 /// What a fine-tuned encoder tells apart.
@@ -151,7 +162,8 @@ pub struct Classifier {
 pub struct Answer {
     /// Index of the prompt in the request.
     pub index: usize,
-    /// Natural log-probability of each label, in the request's order; empty where text was generated.
+    /// Natural log-probability of each label, in the request's order, negative infinity where an endpoint does not tell it;
+    /// empty where text was generated.
     pub logprobs: Vec<f64>,
     /// The generated text; empty where labels were scored.
     pub text: String,
@@ -228,11 +240,11 @@ pub struct Trained {
 /// One token of a next-token distribution.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NextToken {
-    /// Token id.
-    pub id: u32,
+    /// Token id; endpoints tell none.
+    pub id: Option<u32>,
     /// Its text.
     pub token: String,
-    /// Its logit.
+    /// Its logit; of an endpoint its log-probability, which is the same but for a constant.
     pub logit: f32,
     /// Its probability.
     pub probability: f64,

@@ -158,9 +158,10 @@ impl Backend for Fake {
             kernels: "a script".to_owned(),
             context: 2048,
             threads: 1,
-            tokenizer: Arc::clone(&self.tokenizer),
+            tokenizer: Some(Arc::clone(&self.tokenizer)),
             chat: None,
             classifier: None,
+            scoring: None,
         }))
     }
 
@@ -221,7 +222,12 @@ impl Backend for Fake {
             .enumerate()
             .map(|(place, &id)| {
                 let probability = 0.5f64.powi(place as i32 + 1);
-                NextToken { id, token: self.tokenizer.token_text(id), logit: probability.ln() as f32, probability }
+                NextToken {
+                    id: Some(id),
+                    token: self.tokenizer.token_text(id),
+                    logit: probability.ln() as f32,
+                    probability,
+                }
             })
             .collect();
         Ok(Outcome::Next { token_ids, next, perplexity: None })

@@ -176,9 +176,10 @@ impl Backend for Local {
             kernels: model.kernels(),
             context: model.decoder.config().context,
             threads: self.threads,
-            tokenizer: Arc::clone(&model.tokenizer),
+            tokenizer: Some(Arc::clone(&model.tokenizer)),
             chat: model.chat.clone(),
             classifier: None,
+            scoring: None,
         });
         let model = Model::Language(Box::new(Speaking { model, kept: Kept::default() }));
         self.loaded = Some(Loaded { spec: spec.clone(), model, info: Arc::clone(&info) });
@@ -473,7 +474,7 @@ fn distribution<O: Ops>(
     let next = next
         .into_iter()
         .map(|(id, logit)| NextToken {
-            id,
+            id: Some(id),
             token: model.tokenizer.token_text(id),
             logit,
             probability: (f64::from(logit) - normaliser).exp(),

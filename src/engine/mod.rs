@@ -3,8 +3,9 @@
 //! Commands go in through a bounded queue, events come out, each with its job's number. A job is cancelled by the
 //! token that came with it, which the engine reads at every batch and decoding step. A panic inside a job becomes
 //! [`Event::Failed`]; the thread lives on. What really computes is a [`Backend`]: [`local`] runs models on this machine,
-//! [`fake`] is scripted and drives the interface's tests.
+//! [`remote`] asks a server for them, [`any`] chooses between the two, [`fake`] is scripted and drives the interface's tests.
 
+pub mod any;
 mod classify;
 pub mod command;
 mod embed;
@@ -16,6 +17,7 @@ pub mod local;
 mod memory;
 pub mod plan;
 mod prefixes;
+pub mod remote;
 pub mod score;
 mod spread;
 mod train;

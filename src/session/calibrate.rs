@@ -87,6 +87,14 @@ pub enum CalibrateError {
     /// Answers without log-probabilities.
     #[error("the run keeps no log-probabilities of labels to calibrate: decode.method = \"score\" has them")]
     NoLogprobs,
+    /// Labels of which the server told nothing.
+    #[error(
+        "the server listed no token of some labels after {count} of the prompts, so their log-probabilities are not known"
+    )]
+    Untold {
+        /// How many.
+        count: usize,
+    },
     /// Another model.
     #[error("the run was made with {was}, and the model that is loaded is {now}: load the run's own")]
     OtherModel {
@@ -258,6 +266,11 @@ impl Ask {
 
     /// Keeps the answers beside the run, with what is kept there already.
     pub fn keep(&self, run: &Path, answers: &[Answer]) -> Result<Kept, CalibrateError> {
+        let untold = |answer: &&Answer| answer.logprobs.iter().any(|logprob| !logprob.is_finite());
+        let count = answers.iter().filter(untold).count();
+        if count > 0 {
+            return Err(CalibrateError::Untold { count });
+        }
         let mut logprobs = vec![Vec::new(); self.prompts.len()];
         for answer in answers {
             if let Some(place) = logprobs.get_mut(answer.index) {

@@ -231,7 +231,7 @@ pub struct ModelRecord {
     pub name: String,
     /// Where it came from.
     pub origin: String,
-    /// SHA-256 over its files.
+    /// SHA-256 over its files; of an endpoint, whose files are not seen, `endpoint:` and one over its address and name.
     pub sha256: String,
     /// What it ran on.
     pub device: String,
@@ -242,6 +242,9 @@ pub struct ModelRecord {
     /// Whether it is a fine-tuned classifier, which read each row's text alone; not said of a training, which tells by itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub classifier: bool,
+    /// How an endpoint told the labels' log-probabilities.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scoring: Option<String>,
 }
 
 /// One stretch of work on a run.

@@ -97,7 +97,7 @@ impl Session {
             if right { Ok(()) } else { Err((path.to_owned(), message.to_owned())) }
         };
         ensure(self.version == VERSION, "version", &format!("must be {VERSION}, found {}", self.version))?;
-        ensure(!self.model.source.is_empty(), "model.source", "is empty")?;
+        self.model.check().map_err(|(key, message)| (format!("model.{key}"), message))?;
         ensure(!self.data.path.is_empty(), "data.path", "is empty")?;
         ensure(self.data.sample != Some(0), "data.sample", "must be at least 1")?;
         ensure(!self.prompt.template.is_empty(), "prompt.template", "is empty")?;

@@ -383,6 +383,7 @@ impl Training {
             dtype: started.dtype.clone(),
             threads: started.threads,
             classifier: false,
+            scoring: None,
         };
         if let Some(begun_with) = &self.begun_with {
             begun_with.allows(&model, &self.folder)?;

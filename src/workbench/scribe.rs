@@ -8,7 +8,6 @@ use crate::app::sheet::{Problem, RenderRequest, Sheet, Variable};
 use crate::app::simulate::{SurveyRequest, WhatIfRequest};
 use crate::data::Split;
 use crate::engine::{Cancel, ModelInfo};
-use crate::model::tokenizer::Tokenizer;
 use crate::prompt::{ChosenDemos, DemoStrategy, PromptError, PromptSpec, Renderer, Turn, Variant};
 use crate::session::audit::Suspect;
 use crate::session::baselines::Baselines;
@@ -175,7 +174,8 @@ fn place(text: &str, block: &str) -> Option<Range<usize>> {
 
 /// Counts tokens: of the prompt, of what all prompts of the probe share with it, of each demonstration.
 fn measure(sheet: &mut Sheet, request: &RenderRequest, renderer: &Renderer<'_>, model: &ModelInfo) {
-    let tokenizer: &Tokenizer = &model.tokenizer;
+    // An endpoint counts for itself: nothing is known of lengths then.
+    let Some(tokenizer) = &model.tokenizer else { return };
     // A text that cannot be tokenised is told of when it is answered; here it has no length.
     let encode = |text: &str| tokenizer.encode(text, true).unwrap_or_default();
     let ids = encode(&sheet.text);

@@ -8,6 +8,7 @@ mod bad_input;
 mod commands;
 mod compare;
 mod describe;
+mod endpoint;
 mod frames;
 mod home;
 mod numbers;

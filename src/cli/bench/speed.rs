@@ -7,10 +7,9 @@ use serde::Serialize;
 use crate::cli::failure::Failure;
 use crate::cli::models::{Choice, Models};
 use crate::cli::{Global, run};
-use crate::engine::{
-    EngineError, Event, GenerateRequest, Generation, ModelInfo, Outcome, ScoreRequest, Stats, Temperature, Work,
-};
+use crate::engine::{EngineError, Event, GenerateRequest, Generation, Outcome, ScoreRequest, Stats, Temperature, Work};
 use crate::model::kernel::{self, View};
+use crate::model::tokenizer::Tokenizer;
 use crate::session::SessionFile;
 
 /// Tokens of the long prompt, about.
@@ -53,13 +52,19 @@ pub(super) fn measure(choice: &Choice, global: &Global) -> Result<Speed, Failure
     let ((zero_shot, labels), (few_shot, _)) = (zero_shot?, few_shot?);
     let models = Models::start(global.threads(), stop, global)?;
     let started = Instant::now();
-    let model = models.load(&choice.spec())?;
+    let model = models.load(&choice.spec()?)?;
     let load_seconds = started.elapsed().as_secs_f64();
+    let Some(tokenizer) = model.tokenizer.clone() else {
+        return Err(Failure::Bad(format!(
+            "{}: bench measures models on this machine, and this is a server",
+            model.origin
+        )));
+    };
     let told = |what: &str| models.bar.bytes(what, 0, None);
 
     told("a long prompt");
     let prefill_tokens_per_second = median(|time| {
-        let prompt = long_prompt(&model, &zero_shot, time)?;
+        let prompt = long_prompt(&tokenizer, model.context, &zero_shot, time)?;
         let stats = score(&models, vec![prompt], &labels)?;
         Ok(stats.computed_tokens as f64 / stats.seconds)
     })?;
@@ -112,12 +117,12 @@ fn prompts(name: &str, stop: &crate::engine::Cancel, global: &Global) -> Result<
 }
 
 /// Texts one after another, another one first each time, so that nothing of it was computed before.
-fn long_prompt(model: &ModelInfo, texts: &[String], time: usize) -> Result<String, Failure> {
+fn long_prompt(tokenizer: &Tokenizer, context: usize, texts: &[String], time: usize) -> Result<String, Failure> {
     let mut prompt = String::new();
     for text in texts.iter().cycle().skip(time * 7).take(texts.len()) {
         prompt.push_str(text);
-        let tokens = model.tokenizer.encode(&prompt, true).map_err(|error| Failure::Failed(error.to_string()))?;
-        if tokens.len() >= PROMPT_TOKENS.min(model.context / 2) {
+        let tokens = tokenizer.encode(&prompt, true).map_err(|error| Failure::Failed(error.to_string()))?;
+        if tokens.len() >= PROMPT_TOKENS.min(context / 2) {
             break;
         }
     }

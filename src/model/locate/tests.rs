@@ -62,7 +62,7 @@ fn what_looks_like_a_path_is_not_asked_of_the_hub() {
         assert!(error.contains("is no model: neither") && !error.contains('\u{1b}'), "{source}: {error}");
     }
     for source in ["http://localhost:8000/v1", "https://example.org/v1"] {
-        assert!(fails(&locator, source).starts_with("endpoints are not supported yet"));
+        assert!(fails(&locator, source).starts_with("an endpoint has no files here"));
     }
 }
 

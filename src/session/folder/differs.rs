@@ -46,6 +46,7 @@ impl ModelRecord {
             ("the model's SHA-256", json(&self.sha256), json(&now.sha256)),
             ("the device", json(&self.device), json(&now.device)),
             ("the number format", json(&self.dtype), json(&now.dtype)),
+            ("how log-probabilities are told", json(&self.scoring), json(&now.scoring)),
             ("the number of threads", json(self.threads), json(now.threads)),
         ];
         first_difference(folder, pairs)
@@ -87,6 +88,10 @@ fn session_value(session: &Session) -> Value {
         ("/model", "source"),
         ("/model", "device"),
         ("/model", "dtype"),
+        ("/model", "name"),
+        ("/model", "concurrency"),
+        ("/model", "price_in"),
+        ("/model", "price_out"),
     ] {
         if let Some(section) = value.pointer_mut(section).and_then(Value::as_object_mut) {
             section.remove(key);

@@ -147,8 +147,12 @@ impl Task {
             gold: data.gold(row).and_then(word),
             predicted: label.and_then(word).unwrap_or_else(|| session.answer.unknown.clone()),
             answer: answer.text.clone(),
-            margin: margin(&answer.logprobs),
-            logprobs: answer.logprobs.iter().copied().map(Some).collect(),
+            margin: margin(&answer.logprobs).filter(|margin| !margin.is_infinite()),
+            logprobs: answer
+                .logprobs
+                .iter()
+                .map(|&logprob| Some(logprob).filter(|_| logprob != f64::NEG_INFINITY))
+                .collect(),
             extra: extra.into_iter().flatten().collect(),
         })
     }
@@ -213,6 +217,7 @@ fn manifest(
 ) -> Manifest {
     let Prepared { session, data, .. } = prepared;
     let now = folder::now();
+    let scoring = model.scoring_after(session.prompt.chat).filter(|_| session.decode.method == Method::Score);
     Manifest {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         platform: folder::platform(),
@@ -242,6 +247,7 @@ fn manifest(
             dtype: model.dtype.clone(),
             threads: model.threads,
             classifier: model.classifier.is_some(),
+            scoring: scoring.map(str::to_owned),
         },
         legs: Vec::new(),
         stats: None,
@@ -250,9 +256,10 @@ fn manifest(
     }
 }
 
-/// The index of the greatest number, the first of equals; none of what is no number.
+/// The index of the greatest number, the first of equals; none of what is no number or negative infinity: an endpoint that
+/// lists its best tokens alone may list none that a label begins with.
 pub fn best(logprobs: &[f64]) -> Option<usize> {
-    let numbers = logprobs.iter().enumerate().filter(|(_, logprob)| !logprob.is_nan());
+    let numbers = logprobs.iter().enumerate().filter(|(_, logprob)| **logprob > f64::NEG_INFINITY);
     // `max_by` takes the last of equals.
     numbers.rev().max_by(|a, b| a.1.total_cmp(b.1)).map(|(index, _)| index)
 }
@@ -282,7 +289,8 @@ mod tests {
     fn the_first_of_equal_labels_is_taken() {
         assert_eq!(best(&[-1.0, -0.5, -0.5]), Some(1));
         assert_eq!(best(&[f64::NAN, -3.0]), Some(1));
-        assert_eq!(best(&[f64::NEG_INFINITY, f64::NEG_INFINITY]), Some(0));
+        assert_eq!(best(&[f64::NEG_INFINITY, -9.0]), Some(1));
+        assert_eq!(best(&[f64::NEG_INFINITY, f64::NEG_INFINITY]), None);
         assert_eq!(best(&[]), None);
     }
 }

@@ -261,9 +261,10 @@ fn classifier(model: &ModelInfo, labels: &[&str], clean: &[&str]) -> ModelInfo {
         kernels: model.kernels.clone(),
         context: model.context,
         threads: model.threads,
-        tokenizer: Arc::clone(&model.tokenizer),
+        tokenizer: model.tokenizer.clone(),
         chat: None,
         classifier: Some(Classifier { labels: words(labels), clean: words(clean), max_length: 16 }),
+        scoring: None,
     }
 }
 

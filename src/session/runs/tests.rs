@@ -37,6 +37,7 @@ fn manifest(started: &str) -> Manifest {
             dtype: "f32".into(),
             threads: 1,
             classifier: false,
+            scoring: None,
         },
         legs: vec![Leg { started: started.into(), seconds: 1.5, rows: 2 }],
         stats: None,

@@ -234,6 +234,7 @@ fn manifest(prepared: &Prepared, file: &str, settings: &TrainSpec, examples: &[E
             dtype: String::new(),
             threads: 0,
             classifier: false,
+            scoring: None,
         },
         tried: None,
         legs: Vec::new(),

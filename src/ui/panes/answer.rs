@@ -132,7 +132,7 @@ fn draw_text(canvas: &mut Canvas<'_>, area: Rect, stale: bool) {
     };
     for token in &answer.tokens {
         put(canvas, &token.text, style);
-        if app.prompt.probabilities && !token.text.is_empty() {
+        if app.prompt.probabilities && !token.text.is_empty() && !token.probability.is_nan() {
             put(canvas, &share(f64::from(token.probability)), theme.dim);
         }
     }

@@ -23,7 +23,8 @@ pub(in crate::ui) fn draw(canvas: &mut Canvas<'_>) {
         ModelState::Failed(_) => ("no model: r tries again, m picks another".to_owned(), theme.bad),
         ModelState::Ready(model) => {
             let threads = if model.device == "cpu" { format!(" {}T", model.threads) } else { String::new() };
-            (format!("{}{dot}{} {}{threads}", model.name, model.device, model.dtype), theme.status)
+            let format = if model.tokenizer.is_some() { format!(" {}", model.dtype) } else { String::new() };
+            (format!("{}{dot}{}{format}{threads}", model.name, model.device), theme.status)
         }
     };
     let memory = app.memory.map_or_else(String::new, |bytes| format!("{dot}{} MB", bytes / 1_000_000));

@@ -61,6 +61,7 @@ fn hostile(folder: &Path) -> PathBuf {
             dtype: "f32".into(),
             threads: 1,
             classifier: false,
+            scoring: None,
         },
         legs: Vec::new(),
         stats: None,
