@@ -157,6 +157,10 @@ impl<'s> Places<'s> {
 
     fn place(&self, position: usize) -> String {
         match self.override_at(position).and_then(|index| self.overrides.get(index)) {
+            // An address may hold a password, which is why it is refused.
+            Some(item) if item.text.contains("://") && item.text.contains(['@', '?', '#']) => {
+                format!("--set {}", item.keys.join("."))
+            }
             Some(item) => format!("--set {}", item.text),
             None => place_in(self.name, self.text, position),
         }

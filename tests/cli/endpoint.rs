@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::Value;
 
@@ -17,11 +17,17 @@ use fixture::{Kind, Reply, Server, healthy};
 
 const KEY: &str = "hunter2";
 
+/// A server that is well, or else answers four requests for rows and refuses the others.
 fn start(is_well: &Arc<AtomicBool>, kind: Kind) -> Server {
-    let well = Arc::clone(is_well);
-    Server::start(move |request| match request.prompt().contains("quay") && !well.load(Ordering::Relaxed) {
-        true => Reply::error(400, "", &format!("no: {}", request.authorization.clone().unwrap_or_default())),
-        false => healthy(kind, request),
+    let (well, asked) = (Arc::clone(is_well), AtomicUsize::new(0));
+    Server::start(move |request| {
+        let is_row =
+            ["The capital", "One, two", "The opposite"].iter().all(|start| !request.prompt().starts_with(start));
+        let is_late = request.path == "/completions" && is_row && asked.fetch_add(1, Ordering::Relaxed) > 3;
+        match is_late && !well.load(Ordering::Relaxed) {
+            true => Reply::error(400, "", &format!("no: {}", request.authorization.clone().unwrap_or_default())),
+            false => healthy(kind, request),
+        }
     })
 }
 
@@ -48,7 +54,7 @@ fn a_run_that_fails_goes_on_and_keeps_no_key() {
     let is_well = Arc::new(AtomicBool::new(false));
     let server = start(&is_well, Kind::Echo);
     let home = Home::with_session();
-    let failed = run(&home, &server, &["run", "session.toml", "--split", "test"]);
+    let failed = run(&home, &server, &["run", "session.toml"]);
     let said = String::from_utf8_lossy(&failed.stderr).into_owned();
     let url = format!("{}/completions: the server answers 400: no: Bearer …", server.address);
     assert_eq!(failed.status.code(), Some(1), "{said}");
