@@ -172,7 +172,7 @@ impl Fault {
 /// flat results.
 fn guarded<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
     let (sender, receiver) = sync_channel(1);
-    thread::Builder::new()
+    let thread = thread::Builder::new()
         .name("template".to_owned())
         .stack_size(STACK)
         .spawn(move || {
@@ -180,13 +180,17 @@ fn guarded<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + '
             let _ = sender.send(work());
         })
         .map_err(|error| Fault::without_place(format!("no thread to render the template on: {error}")))?;
-    match receiver.recv_timeout(DEADLINE) {
+    let result = match receiver.recv_timeout(DEADLINE) {
         Ok(result) => result,
         Err(RecvTimeoutError::Timeout) => {
-            Err(Fault::without_place(format!("the template takes longer than {} s", DEADLINE.as_secs_f64())))
+            return Err(Fault::without_place(format!("the template takes longer than {} s", DEADLINE.as_secs_f64())));
         }
         Err(RecvTimeoutError::Disconnected) => Err(Fault::without_place("the template engine panicked".to_owned())),
-    }
+    };
+    // It has nothing left to do. Waiting for it is safer than letting go: glibc may read the stack of a thread
+    // that ends while it is being detached, and a stack of this size is given back at once.
+    let _ = thread.join();
+    result
 }
 
 /// Text that refuses to grow beyond a limit.
