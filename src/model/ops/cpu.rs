@@ -8,6 +8,9 @@ use crate::model::kernel::{self, View};
 use crate::model::kv::{self, Batch, Row};
 use crate::model::packed::Packed;
 
+/// Scores of a head below which its attention is not worth waking a thread for: a text being generated has one query.
+const MANY_SCORES: usize = 1 << 14;
+
 /// Operations on the CPU with so many threads a product. Rows that are split over threads take one each.
 #[derive(Clone, Copy, Debug)]
 pub struct Cpu {
@@ -287,7 +290,7 @@ impl Ops for Cpu {
         if count == 0 {
             return Ok(out);
         }
-        if self.threads < 2 {
+        if self.threads < 2 || count * (shared_len + longest) < MANY_SCORES {
             let mut scores = Vec::new();
             for head in 0..heads.query {
                 head_of(head, &mut out.data[head * heads.dim..], q.width, &mut scores);
