@@ -385,9 +385,7 @@ impl Training {
             classifier: false,
             scoring: None,
         };
-        if let Some(begun_with) = &self.begun_with {
-            begun_with.allows(&model, &self.folder)?;
-        }
+        self.begun_with.as_ref().map_or(Ok(()), |begun_with| begun_with.allows(&model, &self.folder))?;
         self.metrics = Table::create(&self.folder, self.plan.prepared.data.labels(), &started.history)?;
         self.plan.manifest.model = model;
         let record = self.training();

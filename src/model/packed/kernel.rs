@@ -26,6 +26,11 @@ pub(super) enum Level {
 
 static LEVEL: LazyLock<Level> = LazyLock::new(|| levels().first().copied().unwrap_or(Level::Plain));
 
+/// The best of what can be used here.
+pub(super) fn level() -> Level {
+    *LEVEL
+}
+
 /// What can be used here, the best first.
 pub(super) fn levels() -> Vec<Level> {
     let mut levels = Vec::new();
@@ -174,21 +179,6 @@ fn tokens(level: Level) -> usize {
 /// each row of `out`.
 #[allow(clippy::too_many_arguments)]
 pub(super) fn many(
-    panels: &[f32],
-    size: usize,
-    x: &[f32],
-    columns: usize,
-    out: &mut [f32],
-    width: usize,
-    first: usize,
-    add: bool,
-) {
-    many_at(*LEVEL, panels, size, x, columns, out, width, first, add);
-}
-
-/// [`many`] on a given instruction set.
-#[allow(clippy::too_many_arguments)]
-pub(super) fn many_at(
     level: Level,
     panels: &[f32],
     size: usize,

@@ -215,7 +215,7 @@ impl Packed {
             }
             let widened = widened.get(..of.len() * size).unwrap_or_default();
             let first = (first - panels.start) * kernel::WIDTH;
-            kernel::many(widened, size, &turned, self.columns, out, width, first, add);
+            kernel::many(kernel::level(), widened, size, &turned, self.columns, out, width, first, add);
         }
     }
 }

@@ -110,7 +110,7 @@ fn all_instruction_sets_agree() {
             let sums: Vec<f32> = blocks.chunks_exact(BLOCK).map(|block| block.iter().sum()).collect();
             kernel::few_at(level, packed.form(), packed.strip(0), &blocks, &sums, &mut few);
             let (turned, mut many) = (kernel::turn_at(level, &x, columns), vec![0.0; 3 * kernel::WIDTH]);
-            kernel::many_at(level, &panel, panel.len(), &turned, columns, &mut many, kernel::WIDTH, 0, false);
+            kernel::many(level, &panel, panel.len(), &turned, columns, &mut many, kernel::WIDTH, 0, false);
             (panel, few, many)
         };
         let (panel, few, many) = of(Level::Plain);
