@@ -1,16 +1,19 @@
 //! Continuing prompts: a batch of rows decoded together behind their shared prefix, each with keys and values of its own.
 
 use candle_core::Result;
+use rayon::prelude::*;
 
 use crate::model::decoder::Decoder;
-use crate::model::kernel;
-use crate::model::kv::{Batch, Row};
+use crate::model::kv::{Batch, Past, Row};
 use crate::model::ops::Ops;
 use crate::model::sample::{Picker, Picking};
 use crate::model::tokenizer::{TextStream, Tokenizer};
 
 use super::event::FinishReason;
-use super::score::{CHUNK, prefill};
+use super::score::{CHUNK, go_on_with};
+
+/// Draws that are worth waking other threads for: each sorts a vocabulary.
+const MANY_DRAWS: usize = 8;
 
 /// What holds for every row of a job.
 pub struct Rules<'a> {
@@ -67,8 +70,8 @@ impl<'a> Draft<'a> {
         Self { index, prompt, tokens: Vec::new(), text: String::new(), finish: None, told: 0, stream, picker }
     }
 
-    /// Picks the next token by its logits and says what it completed.
-    fn step(&mut self, logits: &[f32], rules: &Rules<'_>, on_token: &mut dyn FnMut(Picked<'_>)) -> Result<()> {
+    /// Picks the next token by its logits.
+    fn pick(&mut self, logits: &[f32], rules: &Rules<'_>) -> Result<u32> {
         let seen: Vec<u32>;
         let seen = if rules.picking.repetition_penalty.is_some() {
             seen = self.prompt.iter().chain(&self.tokens).copied().collect();
@@ -76,8 +79,11 @@ impl<'a> Draft<'a> {
         } else {
             &[]
         };
-        let id = self.picker.pick(logits, seen)?;
-        let logprob = logits.get(id as usize).map_or(0.0, |&logit| f64::from(logit) - kernel::log_sum_exp(logits));
+        self.picker.pick(logits, seen)
+    }
+
+    /// Takes the next token and says what it completed.
+    fn take(&mut self, id: u32, logprob: f64, rules: &Rules<'_>, on_token: &mut dyn FnMut(Picked<'_>)) {
         self.tokens.push(id);
         if rules.end.contains(&id) {
             self.finish = Some(FinishReason::Stop);
@@ -102,8 +108,42 @@ impl<'a> Draft<'a> {
         let text = self.text.get(self.told..end).unwrap_or_default();
         on_token(Picked { index: self.index, id, text, logprob: logprob as f32 });
         self.told = self.told.max(end);
-        Ok(())
     }
+}
+
+/// Picks the next token of each draft by the hidden state of its last one: `[drafts, hidden size]`.
+fn step<O: Ops>(
+    decoder: &Decoder,
+    ops: &O,
+    hidden: &O::Mat,
+    mut drafts: Vec<&mut Draft<'_>>,
+    rules: &Rules<'_>,
+    on_token: &mut dyn FnMut(Picked<'_>),
+) -> Result<()> {
+    for (part, drafts) in drafts.chunks_mut(O::LOGIT_ROWS).enumerate() {
+        let first = part * O::LOGIT_ROWS;
+        let rows: Vec<usize> = (first..first + drafts.len()).collect();
+        let logits = decoder.logits(ops, &ops.select(hidden, &rows)?)?;
+        let picked: Vec<(u32, f64)> = if rules.picking.is_plain() {
+            // On a GPU the logits stay there.
+            ops.best(&logits)?
+        } else {
+            let values = ops.values(&logits)?;
+            let vocabulary = decoder.config().vocab_size.max(1);
+            let pick = |(logits, draft): (&[f32], &mut &mut Draft<'_>)| draft.pick(logits, rules);
+            let ids: Vec<u32> = if drafts.len() < MANY_DRAWS {
+                values.chunks_exact(vocabulary).zip(drafts.iter_mut()).map(pick).collect::<Result<_>>()?
+            } else {
+                values.par_chunks_exact(vocabulary).zip(drafts.par_iter_mut()).map(pick).collect::<Result<_>>()?
+            };
+            let asked: Vec<(usize, u32)> = ids.iter().copied().enumerate().collect();
+            ids.iter().copied().zip(ops.logprobs(&logits, &asked)?).collect()
+        };
+        for (draft, (id, logprob)) in drafts.iter_mut().zip(picked) {
+            draft.take(id, logprob, rules, on_token);
+        }
+    }
+    Ok(())
 }
 
 /// Bytes at the end of a text that a stop text may begin with.
@@ -124,10 +164,9 @@ pub fn generate_batch<'a, O: Ops>(
     on_token: &mut dyn FnMut(Picked<'_>),
 ) -> Result<Option<Vec<Draft<'a>>>> {
     let prefix: usize = shared.iter().map(|(len, _)| len).sum();
-    let vocabulary = decoder.config().vocab_size.max(1);
     let mut drafts: Vec<Draft<'a>> =
         prompts.into_iter().map(|(index, prompt)| Draft::new(index, prompt, rules)).collect();
-    let mut caches: Vec<(usize, O::Cache)> = Vec::with_capacity(drafts.len());
+    let mut past = Past::none(ops, 0);
 
     // Prompts first, as many together as make a good product.
     let mut at = 0;
@@ -136,41 +175,39 @@ pub fn generate_batch<'a, O: Ops>(
         let mut tokens = 0;
         for draft in drafts.iter().skip(at) {
             let own = draft.prompt.len().saturating_sub(prefix);
-            if together > 0 && tokens + own > CHUNK {
+            if together > 0 && tokens + own > O::TOGETHER {
                 break;
             }
             together += 1;
             tokens += own;
         }
-        let mut new_caches = vec![(0, O::Cache::default()); together];
+        let mut new = Past::none(ops, together);
         let mut rows = Vec::with_capacity(together);
         for draft in drafts.iter().skip(at).take(together) {
             let own = draft.prompt.get(prefix..).unwrap_or_default();
             let (first, last) =
                 own.split_at(if together == 1 { own.len().saturating_sub(1) / CHUNK * CHUNK } else { 0 });
             if !first.is_empty() {
-                let Some(cache) = prefill(decoder, ops, shared, first, go_on)? else { return Ok(None) };
-                new_caches = vec![cache];
+                let Some(begun) = go_on_with(decoder, ops, shared, new, first, go_on)? else { return Ok(None) };
+                new = begun;
             }
             rows.push(Row::causal(last.to_vec()));
         }
-        let mut batch = Batch { rows: &rows, shared, caches: Some(&mut new_caches) };
+        let mut batch = Batch { rows: &rows, shared, past: Some(&mut new) };
         let Some(hidden) = decoder.forward_while(ops, &mut batch, go_on)? else { return Ok(None) };
-        let logits = decoder.logits(ops, &hidden)?;
-        for (draft, logits) in drafts.iter_mut().skip(at).zip(logits.chunks_exact(vocabulary)) {
-            draft.step(logits, rules, on_token)?;
-        }
-        caches.append(&mut new_caches);
+        step(decoder, ops, &hidden, drafts.iter_mut().skip(at).take(together).collect(), rules, on_token)?;
+        past = past.join(ops, new)?;
         at += together;
     }
 
     let mut active: Vec<usize> = (0..drafts.len()).collect();
     loop {
-        // Rows that are done leave, and their caches with them.
+        // Rows that are done leave, and their past with them.
         let keep: Vec<bool> =
             active.iter().map(|&row| drafts.get(row).is_some_and(|draft| draft.finish.is_none())).collect();
-        let mut kept = keep.iter().copied();
-        caches.retain(|_| kept.next().unwrap_or(false));
+        if keep.contains(&false) {
+            past = past.retain(ops, &keep)?;
+        }
         let mut kept = keep.iter().copied();
         active.retain(|_| kept.next().unwrap_or(false));
         if active.is_empty() {
@@ -178,14 +215,10 @@ pub fn generate_batch<'a, O: Ops>(
         }
         let last = |row: &usize| drafts.get(*row).and_then(|draft| draft.tokens.last()).copied().into_iter().collect();
         let rows: Vec<Row> = active.iter().map(|row| Row::causal(last(row))).collect();
-        let mut batch = Batch { rows: &rows, shared, caches: Some(&mut caches) };
+        let mut batch = Batch { rows: &rows, shared, past: Some(&mut past) };
         let Some(hidden) = decoder.forward_while(ops, &mut batch, go_on)? else { return Ok(None) };
-        let logits = decoder.logits(ops, &hidden)?;
-        for (&row, logits) in active.iter().zip(logits.chunks_exact(vocabulary)) {
-            if let Some(draft) = drafts.get_mut(row) {
-                draft.step(logits, rules, on_token)?;
-            }
-        }
+        let going = drafts.iter_mut().filter(|draft| draft.finish.is_none()).collect();
+        step(decoder, ops, &hidden, going, rules, on_token)?;
     }
 }
 

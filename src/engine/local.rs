@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
 use crate::model::classifier::Classifier;
-use crate::model::kv::{Batch, Row};
+use crate::model::kv::{Batch, Past, Row};
 use crate::model::language::LanguageModel;
 use crate::model::ops::cpu::Cpu;
 use crate::model::ops::{Ops, device};
@@ -29,6 +29,7 @@ use super::prefixes::Prefixes;
 use super::score::{CHUNK, score_batch};
 use super::spread::{halving, spread, todo};
 use super::train;
+use super::warm::warm_up;
 use super::worker::{Backend, EngineError, Job};
 
 /// Rows of a scoring batch on the CPU: more do not make products faster.
@@ -38,7 +39,7 @@ const CPU_TOKENS: usize = 1024;
 /// Rows decoded together on the CPU.
 const CPU_GENERATE_ROWS: usize = 64;
 /// Rows and tokens of a batch on a GPU.
-const GPU_ROWS: usize = 256;
+const GPU_ROWS: usize = 512;
 const GPU_TOKENS: usize = 16_384;
 /// How far the engine steps back for the interface, of 19: a tenth of its share where both want a processor.
 #[cfg(target_os = "linux")]
@@ -167,6 +168,11 @@ impl Backend for Local {
             return Ok(info);
         }
         let model = LanguageModel::load(&located, &spec.device, spec.dtype, &mut || !job.is_cancelled())?;
+        if !model.device.is_cpu() {
+            let ops = device::Device { device: model.device.clone(), dtype: model.dtype };
+            warm_up(&model.decoder, &ops, &mut || !job.is_cancelled())?;
+            job.check()?;
+        }
         let info = Arc::new(ModelInfo {
             name: located.name,
             origin: located.origin,
@@ -443,19 +449,19 @@ fn distribution<O: Ops>(
 ) -> Result<(Vec<NextToken>, Option<f64>), EngineError> {
     let decoder = &model.decoder;
     let vocabulary = decoder.config().vocab_size.max(1);
-    let mut caches = [(0, O::Cache::default())];
+    let mut past = Past::none(ops, 1);
     let mut surprise = 0.0;
     let mut at = 0;
     let mut last = Vec::new();
     for piece in ids.chunks(CHUNK) {
         job.check()?;
         let rows = [Row { tokens: piece.to_vec(), tree: Vec::new(), wanted: 0 }];
-        let mut batch = Batch { rows: &rows, shared: &[], caches: Some(&mut caches) };
+        let mut batch = Batch { rows: &rows, shared: &[], past: Some(&mut past) };
         let hidden = decoder.forward_while(ops, &mut batch, &mut || !job.is_cancelled())?;
         let hidden = hidden.ok_or(EngineError::Cancelled)?;
         for first in (0..piece.len()).step_by(64) {
             let places: Vec<usize> = (first..piece.len().min(first + 64)).collect();
-            let logits = decoder.logits(ops, &ops.select(&hidden, &places)?)?;
+            let logits = ops.values(&decoder.logits(ops, &ops.select(&hidden, &places)?)?)?;
             for logits in logits.chunks_exact(vocabulary) {
                 at += 1;
                 match ids.get(at) {

@@ -21,6 +21,7 @@ pub mod remote;
 pub mod score;
 mod spread;
 mod train;
+mod warm;
 pub mod worker;
 
 pub use command::{

@@ -8,6 +8,7 @@
 use candle_core::Result;
 
 use crate::model::decoder::Decoder;
+use crate::model::kv::Past;
 use crate::model::ops::Ops;
 use crate::model::packed::FEW;
 
@@ -61,13 +62,14 @@ impl<O: Ops> Prefixes<O> {
         let best = self.kept.iter().map(|kept| (common(kept), kept)).max_by_key(|(common, _)| *common);
         let most = tokens.len().saturating_sub(FEW + 1);
         let (reused, before) = match best.map(|(common, kept)| (common.min(most), kept)) {
-            Some((common, kept)) if common > FEW => (common, ops.beginning(&kept.cache, common)?),
-            _ => (0, O::Cache::default()),
+            Some((common, kept)) if common > FEW => {
+                (common, Past::behind(ops, (common, ops.beginning(&kept.cache, common)?))?)
+            }
+            _ => (0, Past::none(ops, 1)),
         };
         let rest = tokens.get(reused..).unwrap_or_default();
-        let Some((len, cache)) = go_on_with(decoder, ops, &[], (reused, before), rest, go_on)? else {
-            return Ok(None);
-        };
+        let Some(past) = go_on_with(decoder, ops, &[], before, rest, go_on)? else { return Ok(None) };
+        let (len, cache) = past.share(ops)?;
         let size = |tokens: usize| tokens.saturating_mul(bytes);
         if size(tokens.len()) <= MOST_BYTES {
             self.kept.push(Prefix { tokens: tokens.to_vec(), cache: cache.clone() });

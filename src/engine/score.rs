@@ -6,17 +6,13 @@
 use candle_core::Result;
 
 use crate::model::decoder::Decoder;
-use crate::model::kernel;
-use crate::model::kv::{Batch, Node, Row};
+use crate::model::kv::{Batch, Node, Past, Row};
 use crate::model::ops::Ops;
 
 use super::plan::{Item, Plan};
 
 /// Tokens that are computed at once where there is no batch to fill: a prefix, a long prompt.
 pub const CHUNK: usize = 512;
-
-/// Rows of logits held at once.
-const LOGIT_ROWS: usize = 32;
 
 /// The labels of one item as a tree, and where each label's tokens are read.
 struct Trie {
@@ -58,28 +54,27 @@ pub fn prefill<O: Ops>(
     tokens: &[u32],
     go_on: &mut dyn FnMut() -> bool,
 ) -> Result<Option<(usize, O::Cache)>> {
-    go_on_with(decoder, ops, shared, (0, O::Cache::default()), tokens, go_on)
+    let past = go_on_with(decoder, ops, shared, Past::none(ops, 1), tokens, go_on)?;
+    past.map(|past| past.share(ops)).transpose()
 }
 
-/// [`prefill`], where keys and values of the tokens before are there already.
+/// The same behind one row's past, which grows by `tokens`.
 pub fn go_on_with<O: Ops>(
     decoder: &Decoder,
     ops: &O,
     shared: &[(usize, O::Cache)],
-    before: (usize, O::Cache),
+    mut past: Past<O::Past>,
     tokens: &[u32],
     go_on: &mut dyn FnMut() -> bool,
-) -> Result<Option<(usize, O::Cache)>> {
-    let mut caches = [before];
+) -> Result<Option<Past<O::Past>>> {
     for piece in tokens.chunks(CHUNK) {
         let rows = [Row { tokens: piece.to_vec(), tree: Vec::new(), wanted: piece.len() }];
-        let mut batch = Batch { rows: &rows, shared, caches: Some(&mut caches) };
+        let mut batch = Batch { rows: &rows, shared, past: Some(&mut past) };
         if decoder.forward_while(ops, &mut batch, go_on)?.is_none() {
             return Ok(None);
         }
     }
-    let [cache] = caches;
-    Ok(Some(cache))
+    Ok(Some(past))
 }
 
 /// Log-probabilities of each item's labels, in the order of `batch`; nothing once `go_on` has said no.
@@ -100,10 +95,10 @@ pub fn score_batch<O: Ops>(
     {
         let tokens = own(item);
         let (first, last) = tokens.split_at(tokens.len() - CHUNK);
-        let Some(cache) = prefill(decoder, ops, shared, first, go_on)? else { return Ok(None) };
-        let mut caches = [cache];
+        let past = go_on_with(decoder, ops, shared, Past::none(ops, 1), first, go_on)?;
+        let Some(mut past) = past else { return Ok(None) };
         let rows = [Row { tokens: last.to_vec(), tree: trie.nodes.clone(), wanted: last.len() - 1 }];
-        let mut batch = Batch { rows: &rows, shared, caches: Some(&mut caches) };
+        let mut batch = Batch { rows: &rows, shared, past: Some(&mut past) };
         let Some(hidden) = decoder.forward_while(ops, &mut batch, go_on)? else { return Ok(None) };
         return read_labels(decoder, ops, &hidden, &tries).map(Some);
     }
@@ -112,7 +107,7 @@ pub fn score_batch<O: Ops>(
         .zip(&tries)
         .map(|(item, trie)| Row { tree: trie.nodes.clone(), ..Row::causal(own(item)) })
         .collect();
-    let mut batch = Batch { rows: &rows, shared, caches: None };
+    let mut batch = Batch { rows: &rows, shared, past: None };
     let Some(hidden) = decoder.forward_while(ops, &mut batch, go_on)? else { return Ok(None) };
     read_labels(decoder, ops, &hidden, &tries).map(Some)
 }
@@ -129,19 +124,14 @@ fn read_labels<O: Ops>(decoder: &Decoder, ops: &O, hidden: &O::Mat, tries: &[Tri
     }
     reads.sort_unstable();
     let mut out: Vec<Vec<f64>> = tries.iter().map(|trie| vec![0.0; trie.labels.len()]).collect();
-    let vocabulary = decoder.config().vocab_size;
-    let mut reads = reads.into_iter().peekable();
-    for first in (0..query).step_by(LOGIT_ROWS) {
-        let places: Vec<usize> = (first..query.min(first + LOGIT_ROWS)).collect();
-        let logits = decoder.logits(ops, &ops.select(hidden, &places)?)?;
-        for (place, logits) in places.iter().zip(logits.chunks_exact(vocabulary.max(1))) {
-            let normaliser = kernel::log_sum_exp(logits);
-            while let Some((_, row, label, token)) = reads.next_if(|read| read.0 == *place) {
-                if let (Some(&logit), Some(sum)) =
-                    (logits.get(token as usize), out.get_mut(row).and_then(|labels| labels.get_mut(label)))
-                {
-                    *sum += f64::from(logit) - normaliser;
-                }
+    for first in (0..query).step_by(O::LOGIT_ROWS) {
+        let places = first..query.min(first + O::LOGIT_ROWS);
+        let here = reads.iter().filter(|read| places.contains(&read.0));
+        let asked: Vec<(usize, u32)> = here.clone().map(|&(at, _, _, token)| (at - first, token)).collect();
+        let logits = decoder.logits(ops, &ops.select(hidden, &places.clone().collect::<Vec<_>>())?)?;
+        for (&(_, row, label, _), logprob) in here.zip(ops.logprobs(&logits, &asked)?) {
+            if let Some(sum) = out.get_mut(row).and_then(|labels| labels.get_mut(label)) {
+                *sum += logprob;
             }
         }
     }

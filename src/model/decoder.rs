@@ -9,7 +9,7 @@ use candle_core::{Result, Tensor};
 
 use super::config::DecoderConfig;
 use super::kv::Batch;
-use super::ops::{Heads, Linear, Ops, Rotation, Weight};
+use super::ops::{BatchOf, Heads, Linear, Ops, Rotation, Weight};
 use super::packed::Form;
 
 struct Layer {
@@ -122,30 +122,33 @@ impl Decoder {
         2 * self.config.layers * self.config.kv_heads * self.config.head_dim * bytes_per_number
     }
 
+    /// Each position's cosines and sines are computed once: rows of a batch stand at the same ones.
     fn rotation<O: Ops>(&self, ops: &O, positions: &[usize]) -> Result<Rotation<O::Mat>> {
         let half = self.frequencies.len();
-        let angles = || positions.iter().flat_map(|&at| self.frequencies.iter().map(move |f| at as f32 * f));
-        Ok(Rotation {
-            cos: ops.mat(angles().map(f32::cos).collect(), half)?,
-            sin: ops.mat(angles().map(f32::sin).collect(), half)?,
-        })
+        let mut distinct = positions.to_vec();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let places: Vec<usize> = positions.iter().filter_map(|at| distinct.binary_search(at).ok()).collect();
+        let angles = || distinct.iter().flat_map(|&at| self.frequencies.iter().map(move |f| at as f32 * f));
+        let rows = |values: Vec<f32>| ops.select(&ops.mat(values, half)?, &places);
+        Ok(Rotation { cos: rows(angles().map(f32::cos).collect())?, sin: rows(angles().map(f32::sin).collect())? })
     }
 
     /// Runs the new tokens of a batch and gives the normalised hidden states of the wanted ones, one row for each of
-    /// [`Batch::queries`]. Caches of rows, where the batch has them, grow by the new tokens.
-    pub fn forward<O: Ops>(&self, ops: &O, batch: &mut Batch<'_, O::Cache>) -> Result<O::Mat> {
+    /// [`Batch::queries`], which are of no use where there are none. The rows' past, where the batch has one, grows by the new tokens.
+    pub fn forward<O: Ops>(&self, ops: &O, batch: &mut BatchOf<'_, O>) -> Result<O::Mat> {
         match self.forward_while(ops, batch, &mut || true)? {
             Some(hidden) => Ok(hidden),
             None => candle_core::bail!("a forward pass that goes on was stopped"),
         }
     }
 
-    /// The same as long as `go_on` says so, which is asked before each layer; none once it has said no. The caches are
+    /// The same as long as `go_on` says so, which is asked before each layer; none once it has said no. The past is
     /// half filled then and of no use.
     pub fn forward_while<O: Ops>(
         &self,
         ops: &O,
-        batch: &mut Batch<'_, O::Cache>,
+        batch: &mut BatchOf<'_, O>,
         go_on: &mut dyn FnMut() -> bool,
     ) -> Result<Option<O::Mat>> {
         let config = &self.config;
@@ -153,10 +156,10 @@ impl Decoder {
         let queries = batch.queries();
         let positions = batch.positions();
         let rotation = self.rotation(ops, &positions)?;
-        let wanted_positions: Vec<usize> = queries.iter().filter_map(|&query| positions.get(query).copied()).collect();
-        let wanted_rotation = self.rotation(ops, &wanted_positions)?;
         // In all layers but the last, every token is a query.
         let every: Vec<_> = batch.rows.iter().map(|row| super::kv::Row { wanted: 0, ..row.clone() }).collect();
+        let wanted_layout = ops.layout(batch)?;
+        let layout = ops.layout(&Batch { rows: &every, shared: batch.shared, past: batch.past.as_deref_mut() })?;
         let mut x = ops.embed(&self.embeddings, &batch.ids())?;
         for (index, layer) in self.layers.iter().enumerate() {
             if !go_on() {
@@ -170,40 +173,44 @@ impl Decoder {
                 k = ops.head_norm(k, norm, config.rms_norm_eps)?;
             }
             k = ops.rope(k, config.kv_heads, &rotation)?;
-            ops.keep(index, &k, &v, batch)?;
+            ops.keep(index, heads, &k, &v, batch, &layout)?;
+            if last && queries.is_empty() {
+                break;
+            }
             let normed = if last { ops.select(&normed, &queries)? } else { normed };
             if last {
                 x = ops.select(&x, &queries)?;
-                if queries.is_empty() {
-                    break;
-                }
             }
             let mut q = ops.linear(&normed, &layer.q)?;
             if let Some(norm) = &layer.q_norm {
                 q = ops.head_norm(q, norm, config.rms_norm_eps)?;
             }
-            q = ops.rope(q, config.heads, if last { &wanted_rotation } else { &rotation })?;
             let attended = if last {
-                ops.attend(index, heads, &q, &k, &v, batch)?
+                let wanted = |of: &O::Mat| ops.select(of, &queries);
+                let rotation = Rotation { cos: wanted(&rotation.cos)?, sin: wanted(&rotation.sin)? };
+                q = ops.rope(q, config.heads, &rotation)?;
+                ops.attend(index, heads, &q, &k, &v, batch, &wanted_layout)?
             } else {
-                let all = Batch { rows: &every, shared: batch.shared, caches: batch.caches.as_deref_mut() };
-                ops.attend(index, heads, &q, &k, &v, &all)?
+                q = ops.rope(q, config.heads, &rotation)?;
+                let all = Batch { rows: &every, shared: batch.shared, past: batch.past.as_deref_mut() };
+                ops.attend(index, heads, &q, &k, &v, &all, &layout)?
             };
             x = ops.add_linear(x, &attended, &layer.o)?;
             let normed = ops.rms_norm(&x, &layer.post_norm, config.rms_norm_eps)?;
             let gated = ops.silu_mul(ops.linear(&normed, &layer.gate)?, ops.linear(&normed, &layer.up)?)?;
             x = ops.add_linear(x, &gated, &layer.down)?;
         }
-        if let Some(caches) = batch.caches.as_deref_mut() {
-            for ((len, _), row) in caches.iter_mut().zip(batch.rows) {
+        if let Some(past) = batch.past.as_deref_mut() {
+            for (len, row) in past.lens.iter_mut().zip(batch.rows) {
                 *len += row.len();
             }
         }
-        ops.rms_norm(&x, &self.norm, config.rms_norm_eps).map(Some)
+        // A GPU has no matrices without rows: where nothing is wanted, what comes back is of no use.
+        if queries.is_empty() { Ok(Some(x)) } else { ops.rms_norm(&x, &self.norm, config.rms_norm_eps).map(Some) }
     }
 
     /// Logits over the vocabulary, `[rows, vocabulary]`, of hidden states as [`Self::forward`] gives them.
-    pub fn logits<O: Ops>(&self, ops: &O, hidden: &O::Mat) -> Result<Vec<f32>> {
-        ops.values(&ops.linear(hidden, &self.head)?)
+    pub fn logits<O: Ops>(&self, ops: &O, hidden: &O::Mat) -> Result<O::Mat> {
+        ops.linear(hidden, &self.head)
     }
 }

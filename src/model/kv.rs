@@ -77,26 +77,35 @@ impl Row {
     }
 }
 
+/// What the rows of a batch have behind them, each for itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Past<P> {
+    /// Tokens of each row's past.
+    pub lens: Vec<usize>,
+    /// Their keys and values.
+    pub kept: P,
+}
+
 /// Rows that are computed together.
 #[derive(Debug)]
-pub struct Batch<'a, C> {
+pub struct Batch<'a, C, P> {
     /// The rows.
     pub rows: &'a [Row],
     /// Keys and values that every row sees, in order, with the number of their tokens.
     pub shared: &'a [(usize, C)],
-    /// Each row's own past, to which its new tokens are added; or nothing, where rows have none and keep none.
-    pub caches: Option<&'a mut [(usize, C)]>,
+    /// The rows' own past, to which their new tokens are added; or nothing, where rows have none and keep none.
+    pub past: Option<&'a mut Past<P>>,
 }
 
-impl<C> Batch<'_, C> {
+impl<C, P> Batch<'_, C, P> {
     /// Tokens shared by all rows.
     pub fn shared_len(&self) -> usize {
         self.shared.iter().map(|(len, _)| len).sum()
     }
 
     /// Tokens of a row's own past.
-    pub fn past(&self, row: usize) -> usize {
-        self.caches.as_ref().and_then(|caches| caches.get(row)).map_or(0, |(len, _)| *len)
+    pub fn past_len(&self, row: usize) -> usize {
+        self.past.as_ref().and_then(|past| past.lens.get(row)).copied().unwrap_or(0)
     }
 
     /// The packed tokens.
@@ -111,7 +120,7 @@ impl<C> Batch<'_, C> {
     pub fn positions(&self) -> Vec<usize> {
         let shared = self.shared_len();
         let of_row = |(index, row): (usize, &Row)| {
-            let start = shared + self.past(index);
+            let start = shared + self.past_len(index);
             (0..row.len()).map(|place| start + row.depth(place)).collect::<Vec<_>>()
         };
         self.rows.iter().enumerate().flat_map(of_row).collect()
@@ -170,8 +179,8 @@ mod tests {
     #[test]
     fn positions_follow_branches_and_the_past() {
         let rows = [row(), Row::causal(vec![5, 6])];
-        let mut caches = [(0, ()), (4, ())];
-        let batch = Batch { rows: &rows, shared: &[(10, ())], caches: Some(&mut caches) };
+        let mut past = Past { lens: vec![0, 4], kept: () };
+        let batch = Batch { rows: &rows, shared: &[(10, ())], past: Some(&mut past) };
         assert_eq!(batch.ids(), [7, 8, 9, 1, 2, 3, 4, 5, 6]);
         assert_eq!(batch.positions(), [10, 11, 12, 13, 14, 14, 13, 14, 15]);
         assert_eq!(batch.queries(), [2, 3, 4, 5, 6, 8]);

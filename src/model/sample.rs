@@ -20,6 +20,13 @@ pub struct Picking {
     pub repetition_penalty: Option<f64>,
 }
 
+impl Picking {
+    /// Whether the likeliest token is taken as the model gives it.
+    pub fn is_plain(&self) -> bool {
+        self.temperature <= 0.0 && self.repetition_penalty.is_none_or(|penalty| penalty == 1.0)
+    }
+}
+
 /// Picks the tokens of one text.
 pub struct Picker {
     processor: LogitsProcessor,

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use shotglass::engine::plan::{Budget, Item, Plan};
 use shotglass::engine::score::score_batch;
 use shotglass::model::decoder::Decoder;
-use shotglass::model::kv::{Batch, Row};
+use shotglass::model::kv::{Batch, Past, Row};
 use shotglass::model::language::load_decoder;
 use shotglass::model::locate::ModelFiles;
 use shotglass::model::ops::cpu::Cpu;
@@ -63,18 +63,18 @@ fn logits<O: Ops>(
     ops: &O,
     rows: &[Row],
     shared: &[(usize, O::Cache)],
-    caches: Option<&mut [(usize, O::Cache)]>,
+    past: Option<&mut Past<O::Past>>,
 ) -> Vec<Vec<f32>> {
-    let hidden = case.decoder.forward(ops, &mut Batch { rows, shared, caches }).unwrap();
-    let values = case.decoder.logits(ops, &hidden).unwrap();
+    let hidden = case.decoder.forward(ops, &mut Batch { rows, shared, past }).unwrap();
+    let values = ops.values(&case.decoder.logits(ops, &hidden).unwrap()).unwrap();
     values.chunks_exact(case.decoder.config().vocab_size).map(<[f32]>::to_vec).collect()
 }
 
 fn cached<O: Ops>(case: &Case, ops: &O, shared: &[(usize, O::Cache)], tokens: &[u32]) -> (usize, O::Cache) {
-    let mut caches = [(0, O::Cache::default())];
+    let mut past = Past::none(ops, 1);
     let rows = [Row { tokens: tokens.to_vec(), tree: Vec::new(), wanted: tokens.len() }];
-    logits(case, ops, &rows, shared, Some(&mut caches));
-    let [cache] = caches;
+    logits(case, ops, &rows, shared, Some(&mut past));
+    let cache = past.share(ops).unwrap();
     assert_eq!(cache.0, tokens.len());
     cache
 }
@@ -129,10 +129,10 @@ fn check<O: Ops>(case: &Case, ops: &O, with: &str) {
             assert_close(&what("behind a prefix in parts", index), &got[1], &row.last_logits);
         }
 
-        let mut caches = [(0, O::Cache::default())];
+        let mut past = Past::none(ops, 1);
         let mut got = Vec::new();
         for token in &row.ids {
-            got = logits(case, ops, &[Row::causal(vec![*token])], &[], Some(&mut caches));
+            got = logits(case, ops, &[Row::causal(vec![*token])], &[], Some(&mut past));
         }
         assert_close(&what("token by token", index), &got[0], &row.last_logits);
     }
@@ -144,11 +144,11 @@ fn check<O: Ops>(case: &Case, ops: &O, with: &str) {
 
     // Greedy decoding of the batch, each row with a cache of its own.
     let end = &case.decoder.config().eos;
-    let mut caches = vec![(0, O::Cache::default()); rows.len()];
+    let mut past = Past::none(ops, rows.len());
     let mut next = packed;
     let mut texts = vec![Vec::new(); rows.len()];
     for _ in 0..case.fixture.greedy[0].len() - case.fixture.input_ids[0].len() {
-        let got = logits(case, ops, &next, &[], Some(&mut caches));
+        let got = logits(case, ops, &next, &[], Some(&mut past));
         for (index, logits) in got.iter().enumerate() {
             let best = logits.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).unwrap().0;
             texts[index].push(best as u32);

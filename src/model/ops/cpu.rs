@@ -3,9 +3,9 @@
 use candle_core::{Result, Storage, Tensor, bail};
 use rayon::prelude::*;
 
-use super::{Heads, Linear, Ops, Rotation, Weight};
+use super::{BatchOf, Heads, Linear, Ops, Rotation, Weight};
 use crate::model::kernel::{self, View};
-use crate::model::kv::{self, Batch, Row};
+use crate::model::kv::{self, Row};
 use crate::model::packed::Packed;
 
 /// Scores of a head below which its attention is not worth waking a thread for: a text being generated has one query.
@@ -104,8 +104,13 @@ impl<'a> Head<'a> {
 }
 
 impl Ops for Cpu {
+    const TOGETHER: usize = 512;
+    const LOGIT_ROWS: usize = 32;
+
     type Mat = Mat;
     type Cache = Cache;
+    type Past = Vec<Cache>;
+    type Layout = ();
 
     fn mat(&self, values: Vec<f32>, width: usize) -> Result<Mat> {
         Ok(Mat { data: values, width })
@@ -172,6 +177,38 @@ impl Ops for Cpu {
         Ok(Mat { data, width: x.width })
     }
 
+    fn logprobs(&self, logits: &Mat, asked: &[(usize, u32)]) -> Result<Vec<f64>> {
+        let rows: Vec<&[f32]> = logits.data.chunks_exact(logits.width.max(1)).collect();
+        // Rows are asked for one after another: each is summed up once.
+        let mut last: Option<(usize, f64)> = None;
+        let of = |&(row, token): &(usize, u32)| -> Option<f64> {
+            let values = rows.get(row)?;
+            let normaliser = match last {
+                Some((known, normaliser)) if known == row => normaliser,
+                _ => kernel::log_sum_exp(values),
+            };
+            last = Some((row, normaliser));
+            Some(f64::from(*values.get(token as usize)?) - normaliser)
+        };
+        match asked.iter().map(of).collect() {
+            Some(logprobs) => Ok(logprobs),
+            None => bail!("a token outside the vocabulary of {}", logits.width),
+        }
+    }
+
+    fn best(&self, logits: &Mat) -> Result<Vec<(u32, f64)>> {
+        let of = |values: &[f32]| {
+            let (mut best, mut most) = (0, f32::NEG_INFINITY);
+            for (token, &logit) in values.iter().enumerate() {
+                if logit > most {
+                    (best, most) = (token as u32, logit);
+                }
+            }
+            (best, f64::from(most) - kernel::log_sum_exp(values))
+        };
+        Ok(logits.data.chunks_exact(logits.width.max(1)).map(of).collect())
+    }
+
     fn beginning(&self, cache: &Cache, tokens: usize) -> Result<Cache> {
         let total = |values: &[f32], width: usize| values.get(..tokens * width).map(<[f32]>::to_vec);
         let layers = cache.layers.iter().map(|(keys, values)| total(keys, cache.width).zip(total(values, cache.width)));
@@ -181,10 +218,42 @@ impl Ops for Cpu {
         }
     }
 
-    fn keep(&self, layer: usize, k: &Mat, v: &Mat, batch: &mut Batch<'_, Cache>) -> Result<()> {
+    fn no_past(&self, rows: usize) -> Vec<Cache> {
+        vec![Cache::default(); rows]
+    }
+
+    fn behind(&self, cache: Cache) -> Result<Vec<Cache>> {
+        Ok(vec![cache])
+    }
+
+    fn share(&self, past: Vec<Cache>) -> Result<Cache> {
+        Ok(past.into_iter().next().unwrap_or_default())
+    }
+
+    fn join(&self, past: Vec<Cache>, others: Vec<Cache>) -> Result<Vec<Cache>> {
+        Ok(past.into_iter().chain(others).collect())
+    }
+
+    fn retain(&self, past: Vec<Cache>, keep: &[bool]) -> Result<Vec<Cache>> {
+        Ok(past.into_iter().zip(keep).filter(|(_, keep)| **keep).map(|(cache, _)| cache).collect())
+    }
+
+    fn layout(&self, _batch: &BatchOf<'_, Self>) -> Result<()> {
+        Ok(())
+    }
+
+    fn keep(
+        &self,
+        layer: usize,
+        _heads: Heads,
+        k: &Mat,
+        v: &Mat,
+        batch: &mut BatchOf<'_, Self>,
+        _layout: &(),
+    ) -> Result<()> {
         let spans = batch.spans();
-        let Some(caches) = batch.caches.as_deref_mut() else { return Ok(()) };
-        for ((_, cache), span) in caches.iter_mut().zip(spans) {
+        let Some(past) = batch.past.as_deref_mut() else { return Ok(()) };
+        for (cache, span) in past.kept.iter_mut().zip(spans) {
             if cache.layers.len() <= layer {
                 cache.layers.resize_with(layer + 1, Default::default);
             }
@@ -196,7 +265,16 @@ impl Ops for Cpu {
         Ok(())
     }
 
-    fn attend(&self, layer: usize, heads: Heads, q: &Mat, k: &Mat, v: &Mat, batch: &Batch<'_, Cache>) -> Result<Mat> {
+    fn attend(
+        &self,
+        layer: usize,
+        heads: Heads,
+        q: &Mat,
+        k: &Mat,
+        v: &Mat,
+        batch: &BatchOf<'_, Self>,
+        _layout: &(),
+    ) -> Result<Mat> {
         let width = heads.kv * heads.dim;
         let empty = (Vec::new(), Vec::new());
         let of_layer = |cache: &'_ Cache| cache.layers.get(layer).is_some();
@@ -208,12 +286,12 @@ impl Ops for Cpu {
             let views = batch.spans().into_iter().zip(queries).zip(batch.rows).enumerate();
             views
                 .map(|(index, ((span, queries), row))| {
-                    let own = batch.caches.as_deref().and_then(|caches| caches.get(index));
-                    match own {
+                    match batch.past.as_deref().and_then(|past| past.kept.get(index)) {
                         // The row's new tokens were kept behind its past already.
-                        Some((past, cache)) => {
+                        Some(cache) => {
+                            let past = batch.past_len(index);
                             let (keys, values) = cache.layers.get(layer).unwrap_or(&empty);
-                            RowView { row, queries, past: *past, tokens: 0..past + row.len(), keys, values }
+                            RowView { row, queries, past, tokens: 0..past + row.len(), keys, values }
                         }
                         None => RowView { row, queries, past: 0, tokens: span, keys: &k.data, values: &v.data },
                     }

@@ -1,12 +1,13 @@
 //! Operations on candle tensors: what runs on a GPU, in its own number format.
 //!
-//! Rows stay packed in every layer but attention, whose own part is padded to the longest row; the shared prefix is
-//! attended to by all queries in one product. Softmax and norms are computed in f32.
+//! Rows stay packed everywhere but in attention, whose own part is padded to the longest row; the shared prefix is
+//! attended to by all queries in one product. Softmax and norms are computed in f32. What is read back is what was asked
+//! for: log-probabilities and the likeliest tokens, not logits.
 
 use candle_core::{D, DType, Device as Candle, Result, Tensor, bail};
 
-use super::{Heads, Linear, Ops, Rotation, Weight};
-use crate::model::kv::{Batch, Row};
+use super::{BatchOf, Heads, Linear, Ops, Rotation, Weight};
+use crate::model::kv::Row;
 
 /// Operations on tensors of one device and number format.
 #[derive(Clone, Debug)]
@@ -17,51 +18,140 @@ pub struct Device {
     pub dtype: DType,
 }
 
-/// Keys and values: for each layer two tensors `[tokens, kv heads · head dim]`.
+/// Keys and values: for each layer two tensors `[kv heads, tokens, head dim]`.
 #[derive(Clone, Debug, Default)]
 pub struct Cache {
     layers: Vec<(Tensor, Tensor)>,
 }
 
-impl Device {
-    /// `[tokens, heads · dim]` to `[heads, tokens, dim]`, each kv head repeated for the query heads that share it.
-    fn heads(&self, x: &Tensor, heads: usize, dim: usize, repeat: usize) -> Result<Tensor> {
-        let tokens = x.dim(0)?;
-        let x = x.reshape((tokens, heads, dim))?.transpose(0, 1)?;
-        if repeat == 1 {
-            return x.contiguous();
-        }
-        x.unsqueeze(1)?.expand((heads, repeat, tokens, dim))?.contiguous()?.reshape((heads * repeat, tokens, dim))
+/// Keys and values of several rows, padded to columns: for each layer two tensors `[kv heads, rows, columns, head dim]`.
+#[derive(Clone, Debug, Default)]
+pub struct Past {
+    layers: Vec<(Tensor, Tensor)>,
+    /// For each row which columns hold a token.
+    real: Vec<Vec<bool>>,
+}
+
+impl Past {
+    fn columns(&self) -> usize {
+        self.real.first().map_or(0, Vec::len)
     }
 
-    /// Each row's own keys or values padded to `longest` tokens: `[rows, longest, width]`.
-    fn padded(
-        &self,
-        layer: usize,
-        new: &Tensor,
-        of_values: bool,
-        batch: &Batch<'_, Cache>,
-        longest: usize,
-    ) -> Result<Tensor> {
-        if let Some(caches) = batch.caches.as_deref() {
-            let mut rows = Vec::with_capacity(caches.len());
-            for (_, cache) in caches {
-                let Some((keys, values)) = cache.layers.get(layer) else {
-                    bail!("a row without keys in layer {layer}")
-                };
-                let own = if of_values { values } else { keys };
-                rows.push(own.pad_with_zeros(0, 0, longest - own.dim(0)?)?);
+    /// The same with padding behind, up to so many columns.
+    fn widened(mut self, columns: usize) -> Result<Self> {
+        let more = columns - self.columns();
+        if more > 0 {
+            for (keys, values) in &mut self.layers {
+                *keys = keys.pad_with_zeros(2, 0, more)?;
+                *values = values.pad_with_zeros(2, 0, more)?;
             }
-            return Tensor::stack(&rows, 0);
+            self.real.iter_mut().for_each(|row| row.resize(columns, false));
         }
-        let spans = batch.spans();
-        let places: Vec<u32> = spans
-            .iter()
-            .flat_map(|span| (0..longest).map(|place| if place < span.len() { (span.start + place) as u32 } else { 0 }))
-            .collect();
-        let places = Tensor::from_vec(places, spans.len() * longest, &self.device)?;
-        new.index_select(&places, 0)?.reshape((spans.len(), longest, new.dim(1)?))
+        Ok(self)
     }
+}
+
+/// Packed rows, and the same padded to the longest: `[rows, longest]` places.
+#[derive(Debug)]
+struct Padding {
+    rows: usize,
+    longest: usize,
+    /// For each padded place the packed row, the first one where there is none; nothing where no row is padded.
+    spread: Option<Tensor>,
+    /// For each packed row its padded place.
+    back: Option<Tensor>,
+}
+
+impl Padding {
+    fn new(lengths: impl Iterator<Item = usize> + Clone, device: &Candle) -> Result<Self> {
+        let (rows, longest) = lengths.clone().fold((0, 0), |(rows, longest), len| (rows + 1, len.max(longest)));
+        if lengths.clone().all(|len| len == longest) {
+            return Ok(Self { rows, longest, spread: None, back: None });
+        }
+        let mut spread = vec![0u32; rows * longest];
+        let mut back = Vec::new();
+        for (row, len) in lengths.enumerate() {
+            for place in row * longest..row * longest + len {
+                if let Some(spread) = spread.get_mut(place) {
+                    *spread = back.len() as u32;
+                }
+                back.push(place as u32);
+            }
+        }
+        Ok(Self { rows, longest, spread: Some(Tensor::new(spread, device)?), back: Some(Tensor::new(back, device)?) })
+    }
+
+    fn pad(&self, x: &Tensor) -> Result<Tensor> {
+        self.spread.as_ref().map_or_else(|| Ok(x.clone()), |places| x.index_select(places, 0))
+    }
+
+    fn pack(&self, x: Tensor) -> Result<Tensor> {
+        match &self.back {
+            Some(places) => x.index_select(places, 0),
+            None => Ok(x),
+        }
+    }
+
+    /// Packed `[tokens, kv heads · head dim]` to `[kv heads, rows, longest, head dim]`.
+    fn keys(&self, x: &Tensor, heads: Heads) -> Result<Tensor> {
+        let x = self.pad(x)?.reshape((self.rows, self.longest, heads.kv, heads.dim))?;
+        x.permute((2, 0, 1, 3))?.contiguous()
+    }
+}
+
+/// Where the tokens of a batch lie and what they see.
+#[derive(Debug)]
+pub struct Layout {
+    queries: Padding,
+    tokens: Padding,
+    /// 0 where a query sees a column, negative infinity where it does not: `[rows, queries, columns]`.
+    mask: Tensor,
+}
+
+impl Device {
+    /// Keys and values that all rows see, in one piece.
+    fn prefix(&self, layer: usize, shared: &[(usize, Cache)]) -> Result<Option<(Tensor, Tensor)>> {
+        let of_layer = shared.iter().map(|(_, cache)| cache.layers.get(layer));
+        let Some(parts) = of_layer.collect::<Option<Vec<_>>>() else { bail!("a shared prefix without layer {layer}") };
+        Ok(match &*parts {
+            [] => None,
+            [both] => Some((*both).clone()),
+            parts => {
+                let (keys, values): (Vec<_>, Vec<_>) = parts.iter().map(|(keys, values)| (keys, values)).unzip();
+                Some((Tensor::cat(&keys, 1)?, Tensor::cat(&values, 1)?))
+            }
+        })
+    }
+}
+
+/// Attention's weights, from the scores of the prefix that all see, `[kv heads, rows · repeat · queries, prefix]`, and of
+/// each row's own columns, `[kv heads · rows, repeat · queries, columns]`: one softmax over both, in f32.
+fn soft(
+    prefix: Option<Tensor>,
+    own: Tensor,
+    mask: &Tensor,
+    [kv_heads, repeat]: [usize; 2],
+    scale: f32,
+) -> Result<(Option<Tensor>, Tensor)> {
+    #[cfg(feature = "cuda")]
+    if own.device().is_cuda() {
+        return super::fused::soft(prefix, &own, mask, repeat, scale);
+    }
+    let (rows, queries, columns) = mask.dims3()?;
+    let format = own.dtype();
+    let scaled = |x: &Tensor, width: usize| {
+        x.to_dtype(DType::F32)?.reshape((kv_heads, rows, repeat, queries, width))? * f64::from(scale)
+    };
+    let seen = scaled(&own, columns)?.broadcast_add(&mask.reshape((1, rows, 1, queries, columns))?)?;
+    let Some(prefix) = prefix else {
+        return Ok((None, candle_nn::ops::softmax_last_dim(&seen)?.to_dtype(format)?.reshape(own.shape())?));
+    };
+    let before = prefix.dim(D::Minus1)?;
+    let weights = candle_nn::ops::softmax_last_dim(&Tensor::cat(&[scaled(&prefix, before)?, seen], D::Minus1)?)?;
+    let part = |from: usize, width: usize, like: &Tensor| {
+        weights.narrow(D::Minus1, from, width)?.to_dtype(format)?.contiguous()?.reshape(like.shape())
+    };
+    Ok((Some(part(0, before, &prefix)?), part(before, columns, &own)?))
 }
 
 fn tensor(weight: &Weight) -> Result<&Tensor> {
@@ -71,14 +161,14 @@ fn tensor(weight: &Weight) -> Result<&Tensor> {
     }
 }
 
-fn soft(x: &Tensor) -> Result<Tensor> {
-    let exp = x.broadcast_sub(&x.max_keepdim(D::Minus1)?)?.exp()?;
-    exp.broadcast_div(&exp.sum_keepdim(D::Minus1)?)
-}
-
 impl Ops for Device {
+    const TOGETHER: usize = 16_384;
+    const LOGIT_ROWS: usize = 256;
+
     type Mat = Tensor;
     type Cache = Cache;
+    type Past = Past;
+    type Layout = Layout;
 
     fn mat(&self, values: Vec<f32>, width: usize) -> Result<Tensor> {
         let rows = values.len() / width.max(1);
@@ -99,9 +189,7 @@ impl Ops for Device {
     }
 
     fn rms_norm(&self, x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
-        let x = x.to_dtype(DType::F32)?;
-        let scale = (x.sqr()?.mean_keepdim(D::Minus1)? + eps)?.sqrt()?;
-        x.broadcast_div(&scale)?.to_dtype(self.dtype)?.broadcast_mul(weight)
+        candle_nn::ops::rms_norm(x, weight, eps as f32)
     }
 
     fn head_norm(&self, x: Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
@@ -124,14 +212,8 @@ impl Ops for Device {
 
     fn rope(&self, x: Tensor, heads: usize, rotation: &Rotation<Tensor>) -> Result<Tensor> {
         let (rows, width) = x.dims2()?;
-        let half = rotation.cos.dim(1)?;
-        let x = x.reshape((rows, heads, 2 * half))?.to_dtype(DType::F32)?;
-        let (low, high) = (x.narrow(2, 0, half)?, x.narrow(2, half, half)?);
-        let cos = rotation.cos.to_dtype(DType::F32)?.unsqueeze(1)?;
-        let sin = rotation.sin.to_dtype(DType::F32)?.unsqueeze(1)?;
-        let turned_low = (low.broadcast_mul(&cos)? - high.broadcast_mul(&sin)?)?;
-        let turned_high = (high.broadcast_mul(&cos)? + low.broadcast_mul(&sin)?)?;
-        Tensor::cat(&[turned_low, turned_high], 2)?.reshape((rows, width))?.to_dtype(self.dtype)
+        let x = x.reshape((1, rows, heads, width / heads.max(1)))?;
+        candle_nn::rotary_emb::rope_thd(&x, &rotation.cos, &rotation.sin)?.reshape((rows, width))
     }
 
     fn silu_mul(&self, gate: Tensor, up: Tensor) -> Result<Tensor> {
@@ -143,23 +225,134 @@ impl Ops for Device {
         x.index_select(&Tensor::new(rows, &self.device)?, 0)
     }
 
+    fn logprobs(&self, logits: &Tensor, asked: &[(usize, u32)]) -> Result<Vec<f64>> {
+        let (rows, vocabulary) = logits.dims2()?;
+        if let Some((row, token)) = asked.iter().find(|(row, token)| *row >= rows || *token as usize >= vocabulary) {
+            bail!("token {token} of row {row} is outside {rows} rows of {vocabulary}");
+        }
+        if asked.is_empty() {
+            return Ok(Vec::new());
+        }
+        let logits = logits.to_dtype(DType::F32)?;
+        let normalisers = logits.log_sum_exp(D::Minus1)?.to_vec1::<f32>()?;
+        let places: Vec<u32> = asked.iter().map(|(row, token)| (row * vocabulary) as u32 + token).collect();
+        let picked = logits.flatten_all()?.index_select(&Tensor::new(places, &self.device)?, 0)?.to_vec1::<f32>()?;
+        let normaliser = |row: usize| normalisers.get(row).copied().map_or(f64::NAN, f64::from);
+        Ok(picked.into_iter().zip(asked).map(|(logit, (row, _))| f64::from(logit) - normaliser(*row)).collect())
+    }
+
+    fn best(&self, logits: &Tensor) -> Result<Vec<(u32, f64)>> {
+        let logits = logits.to_dtype(DType::F32)?;
+        let best = logits.argmax(D::Minus1)?;
+        let logprobs = (logits.max(D::Minus1)? - logits.log_sum_exp(D::Minus1)?)?;
+        Ok(best.to_vec1::<u32>()?.into_iter().zip(logprobs.to_vec1::<f32>()?.into_iter().map(f64::from)).collect())
+    }
+
     fn beginning(&self, cache: &Cache, tokens: usize) -> Result<Cache> {
-        let first = |tensor: &Tensor| tensor.narrow(0, 0, tokens);
+        let first = |tensor: &Tensor| tensor.narrow(1, 0, tokens)?.contiguous();
         let layers = cache.layers.iter().map(|(keys, values)| Ok((first(keys)?, first(values)?)));
         Ok(Cache { layers: layers.collect::<Result<_>>()? })
     }
 
-    fn keep(&self, layer: usize, k: &Tensor, v: &Tensor, batch: &mut Batch<'_, Cache>) -> Result<()> {
-        let spans = batch.spans();
-        let Some(caches) = batch.caches.as_deref_mut() else { return Ok(()) };
-        for ((_, cache), span) in caches.iter_mut().zip(spans) {
-            let (new_keys, new_values) = (k.narrow(0, span.start, span.len())?, v.narrow(0, span.start, span.len())?);
-            match cache.layers.get_mut(layer) {
-                Some((keys, values)) => {
-                    *keys = Tensor::cat(&[&*keys, &new_keys], 0)?;
-                    *values = Tensor::cat(&[&*values, &new_values], 0)?;
+    fn no_past(&self, rows: usize) -> Past {
+        Past { layers: Vec::new(), real: vec![Vec::new(); rows] }
+    }
+
+    fn behind(&self, cache: Cache) -> Result<Past> {
+        let tokens = cache.layers.first().map_or(Ok(0), |(keys, _)| keys.dim(1))?;
+        let layers = cache.layers.iter().map(|(keys, values)| Ok((keys.unsqueeze(1)?, values.unsqueeze(1)?)));
+        Ok(Past { layers: layers.collect::<Result<_>>()?, real: vec![vec![true; tokens]] })
+    }
+
+    fn share(&self, past: Past) -> Result<Cache> {
+        let [real] = &*past.real else { bail!("the past of {} rows, not of one", past.real.len()) };
+        if real.contains(&false) {
+            bail!("a past with padding");
+        }
+        let layers = past.layers.iter().map(|(keys, values)| Ok((keys.squeeze(1)?, values.squeeze(1)?)));
+        Ok(Cache { layers: layers.collect::<Result<_>>()? })
+    }
+
+    fn join(&self, past: Past, others: Past) -> Result<Past> {
+        if past.real.is_empty() {
+            return Ok(others);
+        }
+        let columns = past.columns().max(others.columns());
+        let (past, others) = (past.widened(columns)?, others.widened(columns)?);
+        let both = |a: &Tensor, b: &Tensor| Tensor::cat(&[a, b], 1);
+        let layers = past.layers.iter().zip(&others.layers).map(|(a, b)| Ok((both(&a.0, &b.0)?, both(&a.1, &b.1)?)));
+        Ok(Past { layers: layers.collect::<Result<_>>()?, real: [past.real, others.real].concat() })
+    }
+
+    fn retain(&self, past: Past, keep: &[bool]) -> Result<Past> {
+        let rows: Vec<u32> = (0u32..).zip(keep).filter(|(_, keep)| **keep).map(|(row, _)| row).collect();
+        let real = past.real.into_iter().zip(keep).filter(|(_, keep)| **keep).map(|(real, _)| real).collect();
+        if rows.is_empty() {
+            return Ok(Past { layers: Vec::new(), real });
+        }
+        let rows = Tensor::new(rows, &self.device)?;
+        let kept = |x: &Tensor| x.index_select(&rows, 1);
+        let layers = past.layers.iter().map(|(keys, values)| Ok((kept(keys)?, kept(values)?)));
+        Ok(Past { layers: layers.collect::<Result<_>>()?, real })
+    }
+
+    fn layout(&self, batch: &BatchOf<'_, Self>) -> Result<Layout> {
+        let count = |row: &Row| row.len() - row.wanted.min(row.len());
+        let queries = Padding::new(batch.rows.iter().map(count), &self.device)?;
+        let tokens = Padding::new(batch.rows.iter().map(Row::len), &self.device)?;
+        let before = batch.past.as_ref().map_or(0, |past| past.kept.columns());
+        let columns = before + tokens.longest;
+        // Where nothing is asked there is a mask all the same: a GPU has no tensors without elements.
+        let most = queries.longest.max(1);
+        let mut mask = vec![f32::NEG_INFINITY; queries.rows * most * columns];
+        for (index, row) in batch.rows.iter().enumerate() {
+            let real = batch.past.as_ref().and_then(|past| past.kept.real.get(index));
+            for query in 0..queries.longest {
+                let first = (index * most + query) * columns;
+                let Some(seen) = mask.get_mut(first..first + columns) else { continue };
+                if query >= count(row) {
+                    // A padded query sees something, so that its softmax is a number; it is never read.
+                    seen.fill(0.0);
+                    continue;
                 }
-                None => cache.layers.push((new_keys.copy()?, new_values.copy()?)),
+                let place = row.wanted + query;
+                let (past, new) = seen.split_at_mut(before);
+                for (seen, real) in past.iter_mut().zip(real.into_iter().flatten()) {
+                    *seen = if *real { 0.0 } else { f32::NEG_INFINITY };
+                }
+                let causal = row.tokens.len();
+                for (other, seen) in new.iter_mut().enumerate().take(place + 1) {
+                    if other < causal || row.sees(place, other) {
+                        *seen = 0.0;
+                    }
+                }
+            }
+        }
+        let mask = Tensor::from_vec(mask, (queries.rows, most, columns), &self.device)?;
+        Ok(Layout { queries, tokens, mask })
+    }
+
+    fn keep(
+        &self,
+        layer: usize,
+        heads: Heads,
+        k: &Tensor,
+        v: &Tensor,
+        batch: &mut BatchOf<'_, Self>,
+        layout: &Layout,
+    ) -> Result<()> {
+        let Some(past) = batch.past.as_deref_mut() else { return Ok(()) };
+        let (new_keys, new_values) = (layout.tokens.keys(k, heads)?, layout.tokens.keys(v, heads)?);
+        match past.kept.layers.get_mut(layer) {
+            Some((keys, values)) => {
+                *keys = Tensor::cat(&[&*keys, &new_keys], 2)?;
+                *values = Tensor::cat(&[&*values, &new_values], 2)?;
+            }
+            None => past.kept.layers.push((new_keys, new_values)),
+        }
+        if layer == 0 {
+            for (real, row) in past.kept.real.iter_mut().zip(batch.rows) {
+                real.extend((0..layout.tokens.longest).map(|place| place < row.len()));
             }
         }
         Ok(())
@@ -172,90 +365,38 @@ impl Ops for Device {
         q: &Tensor,
         k: &Tensor,
         v: &Tensor,
-        batch: &Batch<'_, Cache>,
+        batch: &BatchOf<'_, Self>,
+        layout: &Layout,
     ) -> Result<Tensor> {
-        let repeat = heads.query / heads.kv.max(1);
-        let count = q.dim(0)?;
-        let scale = 1.0 / (heads.dim as f64).sqrt();
-        let rows = batch.rows.len();
-        let past: Vec<usize> = (0..rows).map(|row| batch.past(row)).collect();
-        let longest = batch.rows.iter().zip(&past).map(|(row, past)| past + row.len()).max().unwrap_or(0);
-        let queries = |row: &Row| row.len() - row.wanted.min(row.len());
-        let most = batch.rows.iter().map(queries).max().unwrap_or(0);
+        let (count, width) = q.dims2()?;
         if count == 0 {
             return Ok(q.clone());
         }
-
-        // Where each query of the packed list stands in the padded [rows, most], and back.
-        let mut to_padded = vec![0u32; rows * most];
-        let mut to_packed = Vec::with_capacity(count);
-        let mut mask = vec![f32::NEG_INFINITY; rows * most * longest];
-        for (index, row) in batch.rows.iter().enumerate() {
-            for query in 0..queries(row) {
-                let padded = index * most + query;
-                to_padded[padded] = to_packed.len() as u32;
-                to_packed.push(padded as u32);
-                let place = row.wanted + query;
-                let seen = &mut mask[padded * longest..(padded + 1) * longest];
-                seen[..past[index]].fill(0.0);
-                for other in (0..row.len()).filter(|&other| row.sees(place, other)) {
-                    seen[past[index] + other] = 0.0;
-                }
-            }
-            // A padded query sees something, so that its softmax is a number; it is never read.
-            for padded in queries(row)..most {
-                mask[(index * most + padded) * longest] = 0.0;
-            }
-        }
-        let to_padded = Tensor::from_vec(to_padded, rows * most, &self.device)?;
-        let to_packed = Tensor::from_vec(to_packed, count, &self.device)?;
-        let mask = Tensor::from_vec(mask, (rows, 1, most, longest), &self.device)?;
-
-        let width = heads.query * heads.dim;
-        let own = |x: Tensor| -> Result<Tensor> {
-            let x = x.reshape((rows, longest, heads.kv, 1, heads.dim))?;
-            let x = x.expand((rows, longest, heads.kv, repeat, heads.dim))?.contiguous()?;
-            x.reshape((rows, longest, heads.query, heads.dim))?.transpose(1, 2)?.contiguous()
+        // Query heads that share keys stand beside each other, so that keys and values are never repeated for them.
+        let repeat = heads.query / heads.kv.max(1);
+        let (rows, most) = (layout.queries.rows, layout.queries.longest);
+        let q = layout.queries.pad(q)?.reshape((rows, most, heads.kv, repeat, heads.dim))?;
+        let q = q.permute((2, 0, 3, 1, 4))?.contiguous()?;
+        let (keys, values) = match batch.past.as_ref().map(|past| past.kept.layers.get(layer)) {
+            Some(Some((keys, values))) => (keys.clone(), values.clone()),
+            Some(None) => bail!("rows without keys in layer {layer}"),
+            None => (layout.tokens.keys(k, heads)?, layout.tokens.keys(v, heads)?),
         };
-        let own_keys = own(self.padded(layer, k, false, batch, longest)?)?;
-        let own_values = own(self.padded(layer, v, true, batch, longest)?)?;
-        let padded_q = q.index_select(&to_padded, 0)?.reshape((rows, most, heads.query, heads.dim))?;
-        let padded_q = padded_q.transpose(1, 2)?.contiguous()?;
-        // [rows, heads, most, longest], then packed to [heads, queries, longest]
-        let own_scores = (padded_q.matmul(&own_keys.t()?)?.to_dtype(DType::F32)? * scale)?.broadcast_add(&mask)?;
-        let own_scores = own_scores.transpose(0, 1)?.contiguous()?.reshape((heads.query, rows * most, longest))?;
-        let own_scores = own_scores.index_select(&to_packed, 1)?;
+        let columns = layout.mask.dim(2)?;
+        let own = |x: Tensor| x.reshape((heads.kv * rows, columns, heads.dim));
+        let (keys, values) = (own(keys)?, own(values)?);
+        let own_scores = q.reshape((heads.kv * rows, repeat * most, heads.dim))?.matmul(&keys.t()?)?;
+        let prefix = self.prefix(layer, batch.shared)?;
+        let asking = q.reshape((heads.kv, rows * repeat * most, heads.dim))?;
+        let prefix_scores = prefix.as_ref().map(|(keys, _)| asking.matmul(&keys.t()?)).transpose()?;
 
-        let packed_q = self.heads(q, heads.query, heads.dim, 1)?;
-        let mut parts = Vec::with_capacity(batch.shared.len() + 1);
-        for (_, cache) in batch.shared {
-            let Some((keys, _)) = cache.layers.get(layer) else { bail!("a shared prefix without layer {layer}") };
-            let keys = self.heads(keys, heads.kv, heads.dim, repeat)?;
-            parts.push((packed_q.matmul(&keys.t()?)?.to_dtype(DType::F32)? * scale)?);
+        let scale = 1.0 / (heads.dim as f32).sqrt();
+        let (prefix_weights, own_weights) = soft(prefix_scores, own_scores, &layout.mask, [heads.kv, repeat], scale)?;
+        let mut out = own_weights.matmul(&values)?.reshape((heads.kv, rows * repeat * most, heads.dim))?;
+        if let Some((weights, (_, values))) = prefix_weights.zip(prefix) {
+            out = (out + weights.matmul(&values)?)?;
         }
-        parts.push(own_scores);
-        let weights = soft(&Tensor::cat(&parts, 2)?)?.to_dtype(self.dtype)?;
-
-        let mut at = 0;
-        let mut sum: Option<Tensor> = None;
-        for (len, cache) in batch.shared {
-            let Some((_, values)) = cache.layers.get(layer) else { bail!("a shared prefix without layer {layer}") };
-            let values = self.heads(values, heads.kv, heads.dim, repeat)?;
-            let part = weights.narrow(2, at, *len)?.contiguous()?.matmul(&values)?;
-            at += len;
-            sum = Some(match sum {
-                Some(sum) => (sum + part)?,
-                None => part,
-            });
-        }
-        let own_weights = weights.narrow(2, at, longest)?.contiguous()?.index_select(&to_padded, 1)?;
-        let own_weights = own_weights.reshape((heads.query, rows, most, longest))?.transpose(0, 1)?.contiguous()?;
-        let own_part = own_weights.matmul(&own_values)?.transpose(0, 1)?.contiguous()?;
-        let own_part = own_part.reshape((heads.query, rows * most, heads.dim))?.index_select(&to_packed, 1)?;
-        let out = match sum {
-            Some(sum) => (sum + own_part)?,
-            None => own_part,
-        };
-        out.transpose(0, 1)?.contiguous()?.reshape((count, width))
+        let out = out.reshape((heads.kv, rows, repeat, most, heads.dim))?.permute((1, 3, 0, 2, 4))?.contiguous()?;
+        layout.queries.pack(out.reshape((rows * most, width))?)
     }
 }
