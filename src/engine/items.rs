@@ -3,12 +3,19 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use crate::model::language::LanguageModel;
 use crate::model::tokenizer::Tokenizer;
 
 use super::event::Stats;
 use super::plan::Item;
 use super::worker::{EngineError, Job};
+
+/// Prompts that one thread turns into tokens at a time.
+const PART: usize = 16;
+/// Prompts that show whether a tokenizer makes the same of a text in two parts.
+const SAMPLE: usize = 6;
 
 /// Tokens of every prompt and its labels; prompts that are too long are cut or refused. `rows` is what prompts are called
 /// in messages; without it there is one prompt, which needs no name.
@@ -22,14 +29,12 @@ pub fn items(
     stats: &mut Stats,
 ) -> Result<Vec<Item>, EngineError> {
     let context = model.decoder.config().context;
+    let contexts = contexts(job, &model.tokenizer, prompts)?;
     let mut boundaries = Boundaries::new(&model.tokenizer, labels);
     let mut items = Vec::with_capacity(prompts.len());
     let mut too_long = Vec::new();
-    for (index, prompt) in prompts.iter().enumerate() {
-        if index % 64 == 0 {
-            job.check()?;
-        }
-        let mut item = boundaries.item(prompt)?;
+    for (index, (prompt, tokens)) in prompts.iter().zip(contexts).enumerate() {
+        let mut item = boundaries.item(prompt, tokens)?;
         if item.context.is_empty() {
             return Err(EngineError::Bad(match rows.get(index) {
                 Some(row) => format!("the prompt of row {row} is empty"),
@@ -71,6 +76,47 @@ pub fn items(
     }
 }
 
+/// Prompts in tokens. The lines that all of them begin with become tokens once: with examples in them they are most of the
+/// text, and beside a GPU it is tokens that take the time.
+fn contexts(job: &Job, tokenizer: &Tokenizer, prompts: &[String]) -> Result<Vec<Vec<u32>>, EngineError> {
+    let at = shared_lines(prompts);
+    let (lines, _) = prompts.first().and_then(|first| first.split_at_checked(at)).unwrap_or_default();
+    let beginning = encode(tokenizer, lines)?;
+    let spliced = |prompt: &String| -> Result<Vec<u32>, EngineError> {
+        let rest = tokenizer.encode(prompt.get(at..).unwrap_or_default(), false);
+        Ok([&*beginning, &*rest.map_err(|error| EngineError::Bad(error.to_string()))?].concat())
+    };
+    // Tokenizers split text into words before all else, and no word goes on from one line to the next. One that
+    // does something else there, as a mark at the beginning of a text, does it with every prompt.
+    let mut splices = at > 0;
+    for prompt in prompts.iter().step_by(prompts.len().div_ceil(SAMPLE).max(1)) {
+        splices = splices && spliced(prompt)? == encode(tokenizer, prompt)?;
+    }
+    let part = |prompts: &[String]| -> Result<Vec<Vec<u32>>, EngineError> {
+        job.check()?;
+        prompts.iter().map(|prompt| if splices { spliced(prompt) } else { encode(tokenizer, prompt) }).collect()
+    };
+    let parts: Vec<Vec<Vec<u32>>> = prompts.par_chunks(PART).map(part).collect::<Result<_, _>>()?;
+    Ok(parts.into_iter().flatten().collect())
+}
+
+/// Bytes of the lines that all prompts begin with, up to a line that begins with a letter in all of them.
+fn shared_lines(prompts: &[String]) -> usize {
+    let [first, others @ ..] = prompts else { return 0 };
+    if others.is_empty() {
+        return 0;
+    }
+    let common = |other: &String| first.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
+    let common = others.iter().map(common).min().unwrap_or(0);
+    let shared = first.as_bytes().get(..common).unwrap_or_default();
+    let begins_line = |pair: &[u8]| matches!(pair, [b'\n', letter] if letter.is_ascii_alphabetic());
+    shared.windows(2).rposition(begins_line).map_or(0, |newline| newline + 1)
+}
+
+fn encode(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>, EngineError> {
+    tokenizer.encode(text, true).map_err(|error| EngineError::Bad(error.to_string()))
+}
+
 /// Where prompts end and labels begin, in tokens.
 ///
 /// A label is what the tokenizer makes of prompt and label written together, from the first token that differs from
@@ -93,10 +139,8 @@ impl<'a> Boundaries<'a> {
         Self { tokenizer, labels, known: HashMap::new() }
     }
 
-    fn item(&mut self, prompt: &str) -> Result<Item, EngineError> {
-        let encode =
-            |text: &str| self.tokenizer.encode(text, true).map_err(|error| EngineError::Bad(error.to_string()));
-        let mut context = encode(prompt)?;
+    /// A prompt with its labels; `context` is the prompt in tokens.
+    fn item(&mut self, prompt: &str, mut context: Vec<u32>) -> Result<Item, EngineError> {
         if self.labels.is_empty() {
             return Ok(Item { context, labels: Arc::from([]) });
         }
@@ -106,7 +150,7 @@ impl<'a> Boundaries<'a> {
             None => {
                 // A blank at the prompt's end becomes part of the label's first token: " support", not " " and "support".
                 let blank = if prompt.ends_with(char::is_whitespace) { "" } else { " " };
-                let join = |label: &String| encode(&format!("{prompt}{blank}{label}"));
+                let join = |label: &String| encode(self.tokenizer, &format!("{prompt}{blank}{label}"));
                 let joined: Vec<Vec<u32>> = self.labels.iter().map(join).collect::<Result<_, _>>()?;
                 let common = |ids: &Vec<u32>| {
                     let same = ids.iter().zip(&context).take_while(|(a, b)| a == b).count();
@@ -121,5 +165,64 @@ impl<'a> Boundaries<'a> {
         };
         context.truncate(context.len().saturating_sub(taken_back));
         Ok(Item { context, labels })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::engine::Cancel;
+    use crate::model::locate::ModelFiles;
+
+    fn job() -> Job {
+        Job::new(1, Cancel::default(), std::sync::mpsc::channel().0)
+    }
+
+    fn prompts() -> Vec<String> {
+        let texts = ["a first text", "", "\nbegins with a line", "  blanks", "caf\u{e9} \u{1f972}", "<|im_end|> 12345"];
+        let lines =
+            "Sort by stance.\n\nText: <one 1234 two>\nAnswer: support\n\r\n  Text: <x>\nAnswer: oppose\nText: <";
+        texts.iter().map(|text| format!("{lines}{text}>\nAnswer:")).collect()
+    }
+
+    #[test]
+    fn lines_that_prompts_share_become_tokens_once_and_the_same() {
+        let fixtures = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures"));
+        let gguf = |name: &str| ModelFiles::Gguf(fixtures.join(format!("models/tokenizer-{name}.gguf")));
+        let folder = |name: &str| ModelFiles::Folder(fixtures.join(name));
+        let mut all = ["gpt-2", "llama-bpe", "qwen2", "smollm"].map(gguf).to_vec();
+        // These mark the beginning of a text: they are asked for whole prompts.
+        all.extend(["spm", "models/tiny-bert", "smoke"].map(folder));
+        for files in all {
+            let tokenizer = Tokenizer::open(&files).unwrap();
+            let prompts = prompts();
+            let want: Vec<Vec<u32>> = prompts.iter().map(|prompt| encode(&tokenizer, prompt).unwrap()).collect();
+            assert_eq!(contexts(&job(), &tokenizer, &prompts).unwrap(), want, "{files:?}");
+            assert_eq!(contexts(&job(), &tokenizer, &prompts[..1]).unwrap(), want[..1], "{files:?}");
+            assert!(contexts(&job(), &tokenizer, &[]).unwrap().is_empty());
+        }
+    }
+
+    #[test]
+    fn shared_lines_end_before_a_letter() {
+        let lines = |texts: &[&str]| shared_lines(&texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>());
+        assert_eq!(lines(&["ab\ncd 1", "ab\ncd 2"]), 3);
+        assert_eq!(lines(&["ab\ncd", "ab\nxd"]), 0);
+        assert_eq!(lines(&["ab\n1", "ab\n1"]), 0);
+        assert_eq!(lines(&["ab\ncd"]), 0);
+        assert_eq!(lines(&["a\u{e9}", "a\u{e8}"]), 0);
+        assert_eq!(lines(&[]), 0);
+    }
+
+    #[test]
+    fn a_cancelled_job_makes_no_tokens() {
+        let cancel = Cancel::default();
+        cancel.cancel();
+        let job = Job::new(1, cancel, std::sync::mpsc::channel().0);
+        let tokenizer =
+            Tokenizer::open(&ModelFiles::Folder(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/smoke").into()));
+        assert!(matches!(contexts(&job, &tokenizer.unwrap(), &prompts()), Err(EngineError::Cancelled)));
     }
 }

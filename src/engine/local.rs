@@ -202,6 +202,7 @@ impl Backend for Local {
         let mut stats = Stats::default();
         let ScoreRequest { prompts, labels, rows, truncate, .. } = request;
         let items = items(job, model, prompts, labels, rows, *truncate, &mut stats)?;
+        tracing::debug!(seconds = started.elapsed().as_secs_f64(), tokens = stats.prompt_tokens, "prompts are tokens");
         let budget = score_budget(threads, model, &items, request.batch_size);
         let plan = Plan::new(items, true, budget);
         let answer = |place: usize, logprobs: &Vec<f64>| {
@@ -227,6 +228,7 @@ impl Backend for Local {
             let ops = device::Device { device: model.device.clone(), dtype: model.dtype };
             let fits = AtomicUsize::new(usize::MAX);
             let shared = shared(model, &ops, &plan, &go_on, job, &mut kept.device, &mut stats)?;
+            tracing::debug!(seconds = started.elapsed().as_secs_f64(), tokens = plan.prefix, "the prefix is computed");
             let todo = todo(&plan, &request.done);
             let work = |batch: &Vec<usize>| {
                 halving(job, batch, &fits, &|batch| {

@@ -149,10 +149,16 @@ pub fn open(spec: &DeviceSpec) -> Result<Device, LoadError> {
             "{what} cannot be used ({reason}): build with `--features {what}`, or say device = \"cpu\""
         ))
     };
-    match spec {
+    let device = match spec {
         DeviceSpec::Cpu => Ok(Device::Cpu),
         DeviceSpec::Cuda(number) => Device::new_cuda(*number).map_err(|error| cannot("cuda", error)),
         DeviceSpec::Metal => Device::new_metal(0).map_err(|error| cannot("metal", error)),
         DeviceSpec::Auto => Ok(Device::new_cuda(0).or_else(|_| Device::new_metal(0)).unwrap_or(Device::Cpu)),
+    }?;
+    // Without it everything works, more slowly.
+    #[cfg(feature = "cuda")]
+    if let Err(error) = super::ops::fused::keep_memory(&device) {
+        tracing::debug!(%error, "the GPU's memory is given back at each wait");
     }
+    Ok(device)
 }

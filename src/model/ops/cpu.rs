@@ -222,7 +222,7 @@ impl Ops for Cpu {
         vec![Cache::default(); rows]
     }
 
-    fn behind(&self, cache: Cache) -> Result<Vec<Cache>> {
+    fn behind(&self, cache: Cache, _tokens: usize) -> Result<Vec<Cache>> {
         Ok(vec![cache])
     }
 

@@ -18,7 +18,10 @@ pub struct Device {
     pub dtype: DType,
 }
 
-/// Keys and values: for each layer two tensors `[kv heads, tokens, head dim]`.
+/// Products are several times slower where a matrix has rows of numbers that do not fill so many: prefixes and rows are padded.
+const ALIGNED: usize = 8;
+
+/// Keys and values: for each layer two tensors `[kv heads, tokens, head dim]`, aligned by zeros behind the tokens.
 #[derive(Clone, Debug, Default)]
 pub struct Cache {
     layers: Vec<(Tensor, Tensor)>,
@@ -51,6 +54,15 @@ impl Past {
     }
 }
 
+/// `[kv heads, tokens, head dim]` with zeros behind, so that the number of tokens is aligned.
+fn aligned(x: Tensor) -> Result<Tensor> {
+    let tokens = x.dim(1)?;
+    match tokens.next_multiple_of(ALIGNED) - tokens {
+        0 => Ok(x),
+        more => x.pad_with_zeros(1, 0, more),
+    }
+}
+
 /// Packed rows, and the same padded to the longest: `[rows, longest]` places.
 #[derive(Debug)]
 struct Padding {
@@ -63,8 +75,10 @@ struct Padding {
 }
 
 impl Padding {
-    fn new(lengths: impl Iterator<Item = usize> + Clone, device: &Candle) -> Result<Self> {
+    /// To the longest of the rows, and to a multiple of `unit`.
+    fn new(lengths: impl Iterator<Item = usize> + Clone, unit: usize, device: &Candle) -> Result<Self> {
         let (rows, longest) = lengths.clone().fold((0, 0), |(rows, longest), len| (rows + 1, len.max(longest)));
+        let longest = longest.next_multiple_of(unit);
         if lengths.clone().all(|len| len == longest) {
             return Ok(Self { rows, longest, spread: None, back: None });
         }
@@ -109,7 +123,7 @@ pub struct Layout {
 }
 
 impl Device {
-    /// Keys and values that all rows see, in one piece.
+    /// Keys and values that all rows see, in one aligned piece.
     fn prefix(&self, layer: usize, shared: &[(usize, Cache)]) -> Result<Option<(Tensor, Tensor)>> {
         let of_layer = shared.iter().map(|(_, cache)| cache.layers.get(layer));
         let Some(parts) = of_layer.collect::<Option<Vec<_>>>() else { bail!("a shared prefix without layer {layer}") };
@@ -117,17 +131,23 @@ impl Device {
             [] => None,
             [both] => Some((*both).clone()),
             parts => {
-                let (keys, values): (Vec<_>, Vec<_>) = parts.iter().map(|(keys, values)| (keys, values)).unzip();
-                Some((Tensor::cat(&keys, 1)?, Tensor::cat(&values, 1)?))
+                let lens = shared.iter().map(|(len, _)| *len);
+                let tokens = parts
+                    .iter()
+                    .zip(lens)
+                    .map(|((keys, values), len)| Ok((keys.narrow(1, 0, len)?, values.narrow(1, 0, len)?)));
+                let (keys, values): (Vec<_>, Vec<_>) = tokens.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+                Some((aligned(Tensor::cat(&keys, 1)?)?, aligned(Tensor::cat(&values, 1)?)?))
             }
         })
     }
 }
 
 /// Attention's weights, from the scores of the prefix that all see, `[kv heads, rows · repeat · queries, prefix]`, and of
-/// each row's own columns, `[kv heads · rows, repeat · queries, columns]`: one softmax over both, in f32.
+/// each row's own columns, `[kv heads · rows, repeat · queries, columns]`: one softmax over both, in f32. What lies behind
+/// the prefix's tokens, whose number is beside its scores, gets no weight.
 fn soft(
-    prefix: Option<Tensor>,
+    prefix: Option<(Tensor, usize)>,
     own: Tensor,
     mask: &Tensor,
     [kv_heads, repeat]: [usize; 2],
@@ -143,15 +163,17 @@ fn soft(
         x.to_dtype(DType::F32)?.reshape((kv_heads, rows, repeat, queries, width))? * f64::from(scale)
     };
     let seen = scaled(&own, columns)?.broadcast_add(&mask.reshape((1, rows, 1, queries, columns))?)?;
-    let Some(prefix) = prefix else {
+    let Some((prefix, tokens)) = prefix else {
         return Ok((None, candle_nn::ops::softmax_last_dim(&seen)?.to_dtype(format)?.reshape(own.shape())?));
     };
     let before = prefix.dim(D::Minus1)?;
-    let weights = candle_nn::ops::softmax_last_dim(&Tensor::cat(&[scaled(&prefix, before)?, seen], D::Minus1)?)?;
+    let seen = Tensor::cat(&[scaled(&prefix, before)?.narrow(D::Minus1, 0, tokens)?, seen], D::Minus1)?;
+    let weights = candle_nn::ops::softmax_last_dim(&seen)?;
     let part = |from: usize, width: usize, like: &Tensor| {
-        weights.narrow(D::Minus1, from, width)?.to_dtype(format)?.contiguous()?.reshape(like.shape())
+        let part = weights.narrow(D::Minus1, from, width)?.to_dtype(format)?.contiguous()?;
+        part.pad_with_zeros(D::Minus1, 0, like.dim(D::Minus1)? - width)?.reshape(like.shape())
     };
-    Ok((Some(part(0, before, &prefix)?), part(before, columns, &own)?))
+    Ok((Some(part(0, tokens, &prefix)?), part(tokens, columns, &own)?))
 }
 
 fn tensor(weight: &Weight) -> Result<&Tensor> {
@@ -249,7 +271,7 @@ impl Ops for Device {
     }
 
     fn beginning(&self, cache: &Cache, tokens: usize) -> Result<Cache> {
-        let first = |tensor: &Tensor| tensor.narrow(1, 0, tokens)?.contiguous();
+        let first = |tensor: &Tensor| aligned(tensor.narrow(1, 0, tokens)?.contiguous()?);
         let layers = cache.layers.iter().map(|(keys, values)| Ok((first(keys)?, first(values)?)));
         Ok(Cache { layers: layers.collect::<Result<_>>()? })
     }
@@ -258,18 +280,18 @@ impl Ops for Device {
         Past { layers: Vec::new(), real: vec![Vec::new(); rows] }
     }
 
-    fn behind(&self, cache: Cache) -> Result<Past> {
-        let tokens = cache.layers.first().map_or(Ok(0), |(keys, _)| keys.dim(1))?;
-        let layers = cache.layers.iter().map(|(keys, values)| Ok((keys.unsqueeze(1)?, values.unsqueeze(1)?)));
+    fn behind(&self, cache: Cache, tokens: usize) -> Result<Past> {
+        let one = |x: &Tensor| x.narrow(1, 0, tokens)?.contiguous()?.unsqueeze(1);
+        let layers = cache.layers.iter().map(|(keys, values)| Ok((one(keys)?, one(values)?)));
         Ok(Past { layers: layers.collect::<Result<_>>()?, real: vec![vec![true; tokens]] })
     }
 
     fn share(&self, past: Past) -> Result<Cache> {
         let [real] = &*past.real else { bail!("the past of {} rows, not of one", past.real.len()) };
-        if real.contains(&false) {
-            bail!("a past with padding");
-        }
-        let layers = past.layers.iter().map(|(keys, values)| Ok((keys.squeeze(1)?, values.squeeze(1)?)));
+        let columns = (0u32..).zip(real).filter(|(_, real)| **real).map(|(column, _)| column);
+        let columns = Tensor::new(columns.collect::<Vec<_>>(), &self.device)?;
+        let tokens = |x: &Tensor| aligned(x.squeeze(1)?.index_select(&columns, 1)?);
+        let layers = past.layers.iter().map(|(keys, values)| Ok((tokens(keys)?, tokens(values)?)));
         Ok(Cache { layers: layers.collect::<Result<_>>()? })
     }
 
@@ -298,8 +320,10 @@ impl Ops for Device {
 
     fn layout(&self, batch: &BatchOf<'_, Self>) -> Result<Layout> {
         let count = |row: &Row| row.len() - row.wanted.min(row.len());
-        let queries = Padding::new(batch.rows.iter().map(count), &self.device)?;
-        let tokens = Padding::new(batch.rows.iter().map(Row::len), &self.device)?;
+        let queries = Padding::new(batch.rows.iter().map(count), 1, &self.device)?;
+        // Text that is generated grows by single columns, which are not worth aligning.
+        let unit = if batch.rows.iter().all(|row| row.len() < 2) { 1 } else { ALIGNED };
+        let tokens = Padding::new(batch.rows.iter().map(Row::len), unit, &self.device)?;
         let before = batch.past.as_ref().map_or(0, |past| past.kept.columns());
         let columns = before + tokens.longest;
         // Where nothing is asked there is a mask all the same: a GPU has no tensors without elements.
@@ -391,6 +415,7 @@ impl Ops for Device {
         let prefix_scores = prefix.as_ref().map(|(keys, _)| asking.matmul(&keys.t()?)).transpose()?;
 
         let scale = 1.0 / (heads.dim as f32).sqrt();
+        let prefix_scores = prefix_scores.map(|scores| (scores, batch.shared_len()));
         let (prefix_weights, own_weights) = soft(prefix_scores, own_scores, &layout.mask, [heads.kv, repeat], scale)?;
         let mut out = own_weights.matmul(&values)?.reshape((heads.kv, rows * repeat * most, heads.dim))?;
         if let Some((weights, (_, values))) = prefix_weights.zip(prefix) {

@@ -36,10 +36,10 @@ __device__ __forceinline__ void take(float x, float &most, float &sum) {
     }
 }
 
-// A warp for each list of scores; `out` has the weights of all prefixes first, then those of all own columns.
+// A warp for each list of scores, `before` of the prefix, of which the first `tokens` count. `out` has the weights of all prefixes first, then those of all own columns.
 template <typename T>
-__device__ void soft(const T *prefix, const T *own, const float *mask, T *out, long long lists, int before, int columns,
-                     int queries, int repeat, int rows, float scale) {
+__device__ void soft(const T *prefix, const T *own, const float *mask, T *out, long long lists, int tokens, int before,
+                     int columns, int queries, int repeat, int rows, float scale) {
     const long long list = (long long)blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
     const int lane = threadIdx.x % 32;
     if (list >= lists) {
@@ -50,7 +50,7 @@ __device__ void soft(const T *prefix, const T *own, const float *mask, T *out, l
     const T *a = prefix + list * before;
     const T *b = own + list * columns;
     float most = -__int_as_float(0x7f800000), sum = 0.0f;
-    for (int i = lane; i < before; i += 32) {
+    for (int i = lane; i < tokens; i += 32) {
         take(wide(a[i]) * scale, most, sum);
     }
     for (int i = lane; i < columns; i += 32) {
@@ -67,7 +67,7 @@ __device__ void soft(const T *prefix, const T *own, const float *mask, T *out, l
     const float share = 1.0f / sum;
     T *c = out + list * before;
     for (int i = lane; i < before; i += 32) {
-        narrow(__expf(wide(a[i]) * scale - all) * share, c + i);
+        narrow(i < tokens ? __expf(wide(a[i]) * scale - all) * share : 0.0f, c + i);
     }
     T *d = out + lists * before + list * columns;
     for (int i = lane; i < columns; i += 32) {
@@ -77,8 +77,9 @@ __device__ void soft(const T *prefix, const T *own, const float *mask, T *out, l
 
 #define SOFT(T)                                                                                                        \
     extern "C" __global__ void soft_##T(const T *prefix, const T *own, const float *mask, T *out, long long lists,     \
-                                        int before, int columns, int queries, int repeat, int rows, float scale) {     \
-        soft<T>(prefix, own, mask, out, lists, before, columns, queries, repeat, rows, scale);                         \
+                                        int tokens, int before, int columns, int queries, int repeat, int rows,        \
+                                        float scale) {                                                                 \
+        soft<T>(prefix, own, mask, out, lists, tokens, before, columns, queries, repeat, rows, scale);                 \
     }
 typedef float f32;
 SOFT(f32)

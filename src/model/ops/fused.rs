@@ -8,6 +8,8 @@
 
 use std::sync::OnceLock;
 
+use candle_core::cuda_backend::cudarc::driver::result::{device, mem_pool};
+use candle_core::cuda_backend::cudarc::driver::sys::CUmemPool_attribute;
 use candle_core::cuda_backend::cudarc::driver::{CudaSlice, DeviceRepr, LaunchConfig, PushKernelArg};
 use candle_core::cuda_backend::cudarc::nvrtc;
 use candle_core::cuda_backend::{CudaStorageSlice, WrapErr};
@@ -15,6 +17,24 @@ use candle_core::{
     CpuStorage, CudaDevice, CudaStorage, CustomOp3, D, Layout, Result, Shape, Tensor, WithDType,
     backend::BackendStorage, bail,
 };
+
+/// Bytes of freed memory that a GPU keeps for the program.
+const KEPT_MEMORY: u64 = 8 << 30;
+
+/// Has a GPU keep memory that was freed for what comes next: by default all of it goes back at each wait for a result, and is
+/// had again, slowly, for the next batch.
+pub fn keep_memory(device: &candle_core::Device) -> Result<()> {
+    let candle_core::Device::Cuda(device) = device else { return Ok(()) };
+    let context = device.cuda_stream().context().clone();
+    let mut bytes = KEPT_MEMORY;
+    let value = std::ptr::from_mut(&mut bytes).cast();
+    // SAFETY: the device is one that the driver gave, its default pool lives as long as the driver, and this attribute is a
+    // number of 64 bits.
+    unsafe {
+        let pool = device::get_default_mem_pool(context.cu_device()).w()?;
+        mem_pool::set_attribute(pool, CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, value).w()
+    }
+}
 
 /// Lists of scores that a block works on, one a warp.
 const WARPS: usize = 8;
@@ -34,6 +54,7 @@ fn code() -> Result<&'static str> {
 /// The sizes of one call.
 struct Soft {
     lists: usize,
+    tokens: usize,
     before: usize,
     columns: usize,
     queries: usize,
@@ -59,7 +80,8 @@ impl Soft {
         let out = unsafe { device.alloc::<T>(self.lists * (self.before + self.columns))? };
         let function = device.get_or_load_custom_func(name, "shotglass_fused", code()?)?;
         let (lists, blocks) = (self.lists as i64, self.lists.div_ceil(WARPS) as u32);
-        let sizes = [self.before, self.columns, self.queries, self.repeat, self.rows].map(|size| size as i32);
+        let sizes =
+            [self.tokens, self.before, self.columns, self.queries, self.repeat, self.rows].map(|size| size as i32);
         let mut builder = function.builder();
         builder.arg(&prefix).arg(&own).arg(&mask).arg(&out).arg(&lists);
         for size in &sizes {
@@ -118,7 +140,7 @@ impl CustomOp3 for Soft {
 
 /// Weights of attention, as [`super::device`] defines them.
 pub fn soft(
-    prefix: Option<Tensor>,
+    prefix: Option<(Tensor, usize)>,
     own: &Tensor,
     mask: &Tensor,
     repeat: usize,
@@ -126,10 +148,13 @@ pub fn soft(
 ) -> Result<(Option<Tensor>, Tensor)> {
     let (rows, queries, columns) = mask.dims3()?;
     let lists = own.elem_count() / columns.max(1);
+    let (prefix, tokens) = prefix.unzip();
+    let tokens = tokens.unwrap_or(0);
     let before = prefix.as_ref().map_or(Ok(0), |prefix| prefix.dim(D::Minus1))?;
     let sizes = [before, columns, queries, repeat, rows];
     if lists == 0
         || own.dim(D::Minus1)? != columns
+        || tokens > before
         || lists % (rows * queries * repeat) != 0
         || prefix.as_ref().is_some_and(|prefix| prefix.elem_count() != lists * before)
         || sizes.iter().any(|&size| i32::try_from(size).is_err())
@@ -137,7 +162,7 @@ pub fn soft(
     {
         bail!("scores {:?} and mask {:?} do not fit together", own.shape(), mask.shape());
     }
-    let op = Soft { lists, before, columns, queries, repeat, rows, scale };
+    let op = Soft { lists, tokens, before, columns, queries, repeat, rows, scale };
     // Without a prefix the kernel reads none: any tensor stands in for it.
     let out = prefix.as_ref().unwrap_or(own).apply_op3_no_bwd(own, mask, &op)?;
     let own_weights = out.narrow(0, lists * before, lists * columns)?.reshape(own.shape())?;

@@ -100,8 +100,8 @@ pub trait Ops {
     fn beginning(&self, cache: &Self::Cache, tokens: usize) -> Result<Self::Cache>;
     /// So many rows without a past.
     fn no_past(&self, rows: usize) -> Self::Past;
-    /// The past of one row that goes on behind a cache.
-    fn behind(&self, cache: Self::Cache) -> Result<Self::Past>;
+    /// The past of one row that goes on behind a cache of so many tokens.
+    fn behind(&self, cache: Self::Cache, tokens: usize) -> Result<Self::Past>;
     /// What one row has behind it, for others to share.
     fn share(&self, past: Self::Past) -> Result<Self::Cache>;
     /// The rows of `past` with those of `others` after them.
@@ -145,7 +145,7 @@ impl<P> Past<P> {
 
     /// One row that goes on behind a cache of so many tokens.
     pub fn behind<O: Ops<Past = P>>(ops: &O, (len, cache): (usize, O::Cache)) -> Result<Self> {
-        Ok(Self { lens: vec![len], kept: ops.behind(cache)? })
+        Ok(Self { lens: vec![len], kept: ops.behind(cache, len)? })
     }
 
     /// What one row has behind it, with the number of its tokens.
