@@ -29,8 +29,8 @@ pub fn items(
     stats: &mut Stats,
 ) -> Result<Vec<Item>, EngineError> {
     let context = model.decoder.config().context;
-    let contexts = contexts(job, &model.tokenizer, prompts)?;
-    let mut boundaries = Boundaries::new(&model.tokenizer, labels);
+    let (contexts, by_line) = contexts(job, &model.tokenizer, prompts)?;
+    let mut boundaries = Boundaries::new(&model.tokenizer, labels, by_line);
     let mut items = Vec::with_capacity(prompts.len());
     let mut too_long = Vec::new();
     for (index, (prompt, tokens)) in prompts.iter().zip(contexts).enumerate() {
@@ -76,28 +76,34 @@ pub fn items(
     }
 }
 
-/// Prompts in tokens. The lines that all of them begin with become tokens once: with examples in them they are most of the
-/// text, and beside a GPU it is tokens that take the time.
-fn contexts(job: &Job, tokenizer: &Tokenizer, prompts: &[String]) -> Result<Vec<Vec<u32>>, EngineError> {
+/// Prompts in tokens, and whether the tokenizer makes the same of a text line by line. The lines that all prompts begin with
+/// become tokens once: with examples in them they are most of the text, and beside a GPU it is tokens that take the time.
+fn contexts(job: &Job, tokenizer: &Tokenizer, prompts: &[String]) -> Result<(Vec<Vec<u32>>, bool), EngineError> {
     let at = shared_lines(prompts);
     let (lines, _) = prompts.first().and_then(|first| first.split_at_checked(at)).unwrap_or_default();
     let beginning = encode(tokenizer, lines)?;
     let spliced = |prompt: &String| -> Result<Vec<u32>, EngineError> {
-        let rest = tokenizer.encode(prompt.get(at..).unwrap_or_default(), false);
-        Ok([&*beginning, &*rest.map_err(|error| EngineError::Bad(error.to_string()))?].concat())
+        Ok([&*beginning, &*encode_part(tokenizer, prompt.get(at..).unwrap_or_default())?].concat())
     };
     // Tokenizers split text into words before all else, and no word goes on from one line to the next. One that
     // does something else there, as a mark at the beginning of a text, does it with every prompt.
-    let mut splices = at > 0;
+    let (mut same, mut other) = (0, 0);
     for prompt in prompts.iter().step_by(prompts.len().div_ceil(SAMPLE).max(1)) {
-        splices = splices && spliced(prompt)? == encode(tokenizer, prompt)?;
+        let whole = encode(tokenizer, prompt)?;
+        for at in [at, last_line(prompt.as_bytes())].into_iter().filter(|&at| at > 0) {
+            let (before, behind) = prompt.split_at_checked(at).unwrap_or_default();
+            let parts = [encode(tokenizer, before)?, encode_part(tokenizer, behind)?];
+            if parts.concat() == whole { same += 1 } else { other += 1 }
+        }
     }
+    let by_line = same > 0 && other == 0;
     let part = |prompts: &[String]| -> Result<Vec<Vec<u32>>, EngineError> {
         job.check()?;
-        prompts.iter().map(|prompt| if splices { spliced(prompt) } else { encode(tokenizer, prompt) }).collect()
+        let one = |prompt| if by_line && at > 0 { spliced(prompt) } else { encode(tokenizer, prompt) };
+        prompts.iter().map(one).collect()
     };
     let parts: Vec<Vec<Vec<u32>>> = prompts.par_chunks(PART).map(part).collect::<Result<_, _>>()?;
-    Ok(parts.into_iter().flatten().collect())
+    Ok((parts.into_iter().flatten().collect(), by_line))
 }
 
 /// Bytes of the lines that all prompts begin with, up to a line that begins with a letter in all of them.
@@ -109,12 +115,22 @@ fn shared_lines(prompts: &[String]) -> usize {
     let common = |other: &String| first.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
     let common = others.iter().map(common).min().unwrap_or(0);
     let shared = first.as_bytes().get(..common).unwrap_or_default();
+    last_line(shared)
+}
+
+/// Where the last line begins that begins with a letter; 0 where there is none but the first.
+fn last_line(text: &[u8]) -> usize {
     let begins_line = |pair: &[u8]| matches!(pair, [b'\n', letter] if letter.is_ascii_alphabetic());
-    shared.windows(2).rposition(begins_line).map_or(0, |newline| newline + 1)
+    text.windows(2).rposition(begins_line).map_or(0, |newline| newline + 1)
 }
 
 fn encode(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>, EngineError> {
     tokenizer.encode(text, true).map_err(|error| EngineError::Bad(error.to_string()))
+}
+
+/// Tokens of a text that others stand before.
+fn encode_part(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>, EngineError> {
+    tokenizer.encode(text, false).map_err(|error| EngineError::Bad(error.to_string()))
 }
 
 /// Where prompts end and labels begin, in tokens.
@@ -124,6 +140,8 @@ fn encode(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>, EngineError> {
 struct Boundaries<'a> {
     tokenizer: &'a Tokenizer,
     labels: &'a [String],
+    /// Whether the last line tells, which many prompts have in common.
+    by_line: bool,
     /// Last characters of a prompt to its boundary.
     known: HashMap<String, Boundary>,
 }
@@ -135,8 +153,8 @@ type Boundary = (usize, Arc<[Vec<u32>]>);
 const ENDING: usize = 48;
 
 impl<'a> Boundaries<'a> {
-    fn new(tokenizer: &'a Tokenizer, labels: &'a [String]) -> Self {
-        Self { tokenizer, labels, known: HashMap::new() }
+    fn new(tokenizer: &'a Tokenizer, labels: &'a [String], by_line: bool) -> Self {
+        Self { tokenizer, labels, by_line, known: HashMap::new() }
     }
 
     /// A prompt with its labels; `context` is the prompt in tokens.
@@ -144,27 +162,44 @@ impl<'a> Boundaries<'a> {
         if self.labels.is_empty() {
             return Ok(Item { context, labels: Arc::from([]) });
         }
-        let ending: String = prompt.chars().rev().take(ENDING).collect();
+        let line = if self.by_line { prompt.get(last_line(prompt.as_bytes())..).unwrap_or_default() } else { prompt };
+        let ending: String =
+            if line.len() < prompt.len() { line.to_owned() } else { prompt.chars().rev().take(ENDING).collect() };
         let (taken_back, labels) = match self.known.get(&ending) {
             Some(known) => known.clone(),
             None => {
-                // A blank at the prompt's end becomes part of the label's first token: " support", not " " and "support".
-                let blank = if prompt.ends_with(char::is_whitespace) { "" } else { " " };
-                let join = |label: &String| encode(self.tokenizer, &format!("{prompt}{blank}{label}"));
-                let joined: Vec<Vec<u32>> = self.labels.iter().map(join).collect::<Result<_, _>>()?;
-                let common = |ids: &Vec<u32>| {
-                    let same = ids.iter().zip(&context).take_while(|(a, b)| a == b).count();
-                    same.min(ids.len().saturating_sub(1))
+                let known = if line.len() < prompt.len() {
+                    let tokens = encode_part(self.tokenizer, line)?;
+                    self.boundary(line, &tokens, &|text| encode_part(self.tokenizer, text))?
+                } else {
+                    self.boundary(prompt, &context, &|text| encode(self.tokenizer, text))?
                 };
-                let kept = joined.iter().filter(|ids| !ids.is_empty()).map(common).min().unwrap_or(0);
-                let labels = joined.iter().map(|ids| ids.get(kept..).unwrap_or_default().to_vec()).collect();
-                let known = (context.len() - kept, labels);
                 self.known.insert(ending, known.clone());
                 known
             }
         };
         context.truncate(context.len().saturating_sub(taken_back));
         Ok(Item { context, labels })
+    }
+
+    /// Of a text, or a prompt's last line, that is `tokens`.
+    fn boundary(
+        &self,
+        text: &str,
+        tokens: &[u32],
+        encode: &dyn Fn(&str) -> Result<Vec<u32>, EngineError>,
+    ) -> Result<Boundary, EngineError> {
+        // A blank at the text's end becomes part of the label's first token: " support", not " " and "support".
+        let blank = if text.ends_with(char::is_whitespace) { "" } else { " " };
+        let join = |label: &String| encode(&format!("{text}{blank}{label}"));
+        let joined: Vec<Vec<u32>> = self.labels.iter().map(join).collect::<Result<_, _>>()?;
+        let common = |ids: &Vec<u32>| {
+            let same = ids.iter().zip(tokens).take_while(|(a, b)| a == b).count();
+            same.min(ids.len().saturating_sub(1))
+        };
+        let kept = joined.iter().filter(|ids| !ids.is_empty()).map(common).min().unwrap_or(0);
+        let labels = joined.iter().map(|ids| ids.get(kept..).unwrap_or_default().to_vec()).collect();
+        Ok((tokens.len() - kept, labels))
     }
 }
 
@@ -195,14 +230,27 @@ mod tests {
         let mut all = ["gpt-2", "llama-bpe", "qwen2", "smollm"].map(gguf).to_vec();
         // These mark the beginning of a text: they are asked for whole prompts.
         all.extend(["spm", "models/tiny-bert", "smoke"].map(folder));
+        let mut spliced = 0;
         for files in all {
             let tokenizer = Tokenizer::open(&files).unwrap();
             let prompts = prompts();
             let want: Vec<Vec<u32>> = prompts.iter().map(|prompt| encode(&tokenizer, prompt).unwrap()).collect();
-            assert_eq!(contexts(&job(), &tokenizer, &prompts).unwrap(), want, "{files:?}");
-            assert_eq!(contexts(&job(), &tokenizer, &prompts[..1]).unwrap(), want[..1], "{files:?}");
-            assert!(contexts(&job(), &tokenizer, &[]).unwrap().is_empty());
+            let (found, by_line) = contexts(&job(), &tokenizer, &prompts).unwrap();
+            assert_eq!(found, want, "{files:?}");
+            assert_eq!(contexts(&job(), &tokenizer, &prompts[..1]).unwrap().0, want[..1], "{files:?}");
+            assert!(contexts(&job(), &tokenizer, &[]).unwrap().0.is_empty());
+            // Labels begin at the same places whether the last line or the whole prompt is looked at.
+            let labels = ["support", "oppose", "5"].map(str::to_owned);
+            let items = |by_line: bool| -> Vec<Item> {
+                let mut boundaries = Boundaries::new(&tokenizer, &labels, by_line);
+                prompts.iter().zip(&want).map(|(prompt, ids)| boundaries.item(prompt, ids.clone()).unwrap()).collect()
+            };
+            if by_line {
+                assert_eq!(items(true), items(false), "{files:?}");
+            }
+            spliced += usize::from(by_line);
         }
+        assert!(spliced >= 4, "{spliced} of the tokenizers");
     }
 
     #[test]

@@ -12,6 +12,9 @@ use pulp::Arch;
 /// The instruction set of this machine.
 pub(super) static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
 
+/// Sums that go on beside each other, as many as the widest register has lanes.
+const LANES: usize = 16;
+
 /// A read-only matrix inside a slice: element `(i, j)` is at `offset + i * row + j * col`.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
@@ -95,7 +98,8 @@ pub(super) fn exp(x: f32) -> f32 {
     // Adding and subtracting 1.5 · 2^23 rounds to the nearest integer.
     const ROUND: f32 = 12_582_912.0;
     let clamped = x.clamp(-87.0, 88.0);
-    let power = (clamped * LOG2_E + ROUND) - ROUND;
+    let rounded = clamped * LOG2_E + ROUND;
+    let power = rounded - ROUND;
     let rest = clamped - power * LN2_HIGH - power * LN2_LOW;
     let mut y = 1.987_569_2e-4;
     y = y * rest + 1.398_199_9e-3;
@@ -104,7 +108,8 @@ pub(super) fn exp(x: f32) -> f32 {
     y = y * rest + 1.666_666_5e-1;
     y = y * rest + 0.5;
     y = y * rest * rest + rest + 1.0;
-    let scale = f32::from_bits(((power as i32 + 127) << 23) as u32);
+    // The integer is in the last bits of the sum: 2 to its power without a conversion, which Rust would check.
+    let scale = f32::from_bits((rounded.to_bits() << 23).wrapping_add(127 << 23));
     if x < -87.0 { 0.0 } else { y * scale }
 }
 
@@ -150,24 +155,44 @@ pub(super) fn dot_of(a: &[f32], b: &[f32]) -> f32 {
     lanes.iter().sum::<f32>() + rest
 }
 
-/// Softmax of `scale` times each row's first `valid(row)` elements, in place; what lies behind them becomes 0.
+/// The weights of a softmax of `scale` times each row's first `valid(row)` elements, in place, before they are divided by
+/// their sums; what lies behind them becomes 0. `inverse` is set to one over each row's sum.
 ///
 /// `scores` holds rows of `width` elements. Negative infinity inside the valid part stands for a masked element.
-pub fn softmax(scores: &mut [f32], width: usize, scale: f32, valid: impl Fn(usize) -> usize) {
+pub fn softmax(scores: &mut [f32], width: usize, scale: f32, valid: impl Fn(usize) -> usize, inverse: &mut [f32]) {
     ARCH.dispatch(
         #[inline(always)]
         || {
-            for (index, row) in scores.chunks_exact_mut(width.max(1)).enumerate() {
+            for ((index, row), inverse) in scores.chunks_exact_mut(width.max(1)).enumerate().zip(inverse) {
                 let (row, behind) = row.split_at_mut(valid(index).min(width));
                 let max = max_of(row);
-                for x in row.iter_mut() {
+                // As many sums as a register has lanes, so that none waits for another.
+                let mut sums = [0.0; LANES];
+                let (chunks, rest) = row.as_chunks_mut::<LANES>();
+                for chunk in chunks {
+                    for (x, sum) in chunk.iter_mut().zip(&mut sums) {
+                        *x = exp((*x - max) * scale);
+                        *sum += *x;
+                    }
+                }
+                for (x, sum) in rest.iter_mut().zip(&mut sums) {
                     *x = exp((*x - max) * scale);
+                    *sum += *x;
                 }
-                let inverse = 1.0 / sum_of(row);
-                for x in row.iter_mut() {
-                    *x *= inverse;
-                }
+                *inverse = 1.0 / sums.iter().sum::<f32>();
                 behind.fill(0.0);
+            }
+        },
+    );
+}
+
+/// Each row of `dim` elements of `out`, rows `out_row` apart, times its factor.
+pub fn scale_rows(out: &mut [f32], out_row: usize, dim: usize, factors: &[f32]) {
+    ARCH.dispatch(
+        #[inline(always)]
+        || {
+            for (out, factor) in out.chunks_mut(out_row.max(1)).zip(factors) {
+                out.iter_mut().take(dim).for_each(|x| *x *= factor);
             }
         },
     );
@@ -332,7 +357,9 @@ mod tests {
         let mut x = noise(4 * 37, 3);
         x[5] = f32::NEG_INFINITY;
         let before = x.clone();
-        softmax(&mut x, 37, 0.5, |row| 20 + row);
+        let mut inverse = [0.0; 4];
+        softmax(&mut x, 37, 0.5, |row| 20 + row, &mut inverse);
+        scale_rows(&mut x, 37, 37, &inverse);
         for row in 0..4 {
             let (valid, behind) = x[row * 37..(row + 1) * 37].split_at(20 + row);
             assert!((valid.iter().sum::<f32>() - 1.0).abs() < 1e-6);

@@ -26,6 +26,7 @@ pub mod packed;
 pub mod pickle;
 pub mod safetensors;
 pub mod sample;
+pub mod scratch;
 pub mod tokenizer;
 pub mod weights;
 

@@ -4,9 +4,13 @@ use candle_core::{Result, Storage, Tensor, bail};
 use rayon::prelude::*;
 
 use super::{BatchOf, Heads, Linear, Ops, Rotation, Weight};
-use crate::model::kernel::{self, View};
-use crate::model::kv::{self, Row};
+use crate::model::kernel;
+use crate::model::kv;
 use crate::model::packed::Packed;
+use crate::model::scratch::Buffer;
+use attention::{Attention, Piece};
+
+mod attention;
 
 /// Scores of a head below which its attention is not worth waking a thread for: a text being generated has one query.
 const MANY_SCORES: usize = 1 << 14;
@@ -21,13 +25,14 @@ pub struct Cpu {
 /// Activations in row-major order.
 #[derive(Clone, Debug)]
 pub struct Mat {
-    data: Vec<f32>,
+    data: Buffer,
     width: usize,
 }
 
 impl Mat {
-    fn zeros(rows: usize, width: usize) -> Self {
-        Self { data: vec![0.0; rows * width], width }
+    /// Numbers that are all to be written.
+    fn new(rows: usize, width: usize) -> Self {
+        Self { data: Buffer::of(rows * width), width }
     }
 
     fn rows(&self) -> usize {
@@ -83,26 +88,6 @@ impl Cpu {
     }
 }
 
-/// One head's keys or values of some tokens: rows `stride` apart.
-#[derive(Clone, Copy)]
-struct Head<'a> {
-    data: &'a [f32],
-    len: usize,
-    stride: usize,
-}
-
-impl<'a> Head<'a> {
-    fn new(data: &'a [f32], tokens: std::ops::Range<usize>, width: usize, head: usize, dim: usize) -> Self {
-        let start = (tokens.start * width + head * dim).min(data.len());
-        let data = data.get(start..tokens.end * width).unwrap_or_default();
-        Self { data, len: tokens.len(), stride: width }
-    }
-
-    fn view(&self, dim: usize) -> View<'a> {
-        View::new(self.data, self.len, dim, self.stride)
-    }
-}
-
 impl Ops for Cpu {
     const TOGETHER: usize = 512;
     const LOGIT_ROWS: usize = 32;
@@ -113,17 +98,17 @@ impl Ops for Cpu {
     type Layout = ();
 
     fn mat(&self, values: Vec<f32>, width: usize) -> Result<Mat> {
-        Ok(Mat { data: values, width })
+        Ok(Mat { data: values.into(), width })
     }
 
     fn values(&self, x: &Mat) -> Result<Vec<f32>> {
-        Ok(x.data.clone())
+        Ok(x.data.to_vec())
     }
 
     fn embed(&self, table: &Weight, ids: &[u32]) -> Result<Mat> {
         let table = packed(table)?;
         let (rows, width) = table.shape();
-        let mut out = Mat::zeros(ids.len(), width);
+        let mut out = Mat::new(ids.len(), width);
         for (&id, out) in ids.iter().zip(out.data.chunks_exact_mut(width.max(1))) {
             if !table.row(id as usize, out) {
                 bail!("token {id} is outside the vocabulary of {rows}");
@@ -133,7 +118,7 @@ impl Ops for Cpu {
     }
 
     fn rms_norm(&self, x: &Mat, weight: &Tensor, eps: f64) -> Result<Mat> {
-        let mut out = Mat::zeros(x.rows(), x.width);
+        let mut out = Mat::new(x.rows(), x.width);
         with_slice(weight, |weight| {
             self.by_rows(&mut out.data, x.width, |first, out| {
                 kernel::rms_norm(out, &x.data[first * x.width..][..out.len()], weight, eps as f32);
@@ -143,13 +128,13 @@ impl Ops for Cpu {
     }
 
     fn head_norm(&self, x: Mat, weight: &Tensor, eps: f64) -> Result<Mat> {
-        let mut out = Mat::zeros(x.rows(), x.width);
+        let mut out = Mat::new(x.rows(), x.width);
         with_slice(weight, |weight| kernel::rms_norm(&mut out.data, &x.data, weight, eps as f32))?;
         Ok(out)
     }
 
     fn linear(&self, x: &Mat, layer: &Linear) -> Result<Mat> {
-        let mut out = Mat::zeros(x.rows(), packed(&layer.weight)?.shape().0);
+        let mut out = Mat::new(x.rows(), packed(&layer.weight)?.shape().0);
         self.product(&mut out, x, layer, false)?;
         Ok(out)
     }
@@ -173,8 +158,11 @@ impl Ops for Cpu {
     }
 
     fn select(&self, x: &Mat, rows: &[usize]) -> Result<Mat> {
-        let data = rows.iter().flat_map(|row| &x.data[row * x.width..(row + 1) * x.width]).copied().collect();
-        Ok(Mat { data, width: x.width })
+        let mut out = Mat::new(rows.len(), x.width);
+        for (out, row) in out.data.chunks_exact_mut(x.width.max(1)).zip(rows) {
+            out.copy_from_slice(&x.data[row * x.width..(row + 1) * x.width]);
+        }
+        Ok(out)
     }
 
     fn logprobs(&self, logits: &Mat, asked: &[(usize, u32)]) -> Result<Vec<f64>> {
@@ -275,111 +263,40 @@ impl Ops for Cpu {
         batch: &BatchOf<'_, Self>,
         _layout: &(),
     ) -> Result<Mat> {
-        let width = heads.kv * heads.dim;
         let empty = (Vec::new(), Vec::new());
-        let of_layer = |cache: &'_ Cache| cache.layers.get(layer).is_some();
-        if batch.shared.iter().any(|(_, cache)| !of_layer(cache)) {
-            bail!("a shared prefix without layer {layer}");
-        }
-        let rows: Vec<RowView<'_>> = {
-            let queries = kv::spans(batch.rows.iter().map(|row| row.len() - row.wanted.min(row.len())));
-            let views = batch.spans().into_iter().zip(queries).zip(batch.rows).enumerate();
-            views
-                .map(|(index, ((span, queries), row))| {
-                    match batch.past.as_deref().and_then(|past| past.kept.get(index)) {
-                        // The row's new tokens were kept behind its past already.
-                        Some(cache) => {
-                            let past = batch.past_len(index);
-                            let (keys, values) = cache.layers.get(layer).unwrap_or(&empty);
-                            RowView { row, queries, past, tokens: 0..past + row.len(), keys, values }
-                        }
-                        None => RowView { row, queries, past: 0, tokens: span, keys: &k.data, values: &v.data },
-                    }
-                })
-                .collect()
-        };
-        let shared_len = batch.shared_len();
-        let longest = rows.iter().map(|row| row.tokens.len()).max().unwrap_or(0);
-        let count = q.rows();
-        let head_of = |head: usize, out: &mut [f32], out_row: usize, scores: &mut Vec<f32>| {
-            let kv_head = head / (heads.query / heads.kv).max(1);
-            let query_at = |row: usize| &q.data[row * q.width + head * heads.dim..];
-            let score_row = shared_len + longest;
-            // What a head before left here is overwritten, or zeroed by the softmax.
-            scores.resize(count * score_row, 0.0);
-            let mut at = 0;
-            let queries = View::new(&q.data[head * heads.dim..], count, heads.dim, q.width);
-            for (len, cache) in batch.shared {
-                let keys = Head::new(&cache.layers[layer].0, 0..*len, width, kv_head, heads.dim);
-                kernel::matmul(&mut scores[at..], score_row, queries, keys.view(heads.dim).transposed(), false, 1);
-                at += len;
-            }
-            for row in &rows {
-                let keys = Head::new(row.keys, row.tokens.clone(), width, kv_head, heads.dim);
-                let start = row.queries.start * score_row + shared_len;
-                if row.queries.len() == 1 {
-                    let query = &query_at(row.queries.start)[..heads.dim];
-                    kernel::dots(&mut scores[start..][..keys.len], query, keys.data, keys.stride);
-                } else if !row.queries.is_empty() {
-                    let queries = View::new(query_at(row.queries.start), row.queries.len(), heads.dim, q.width);
-                    kernel::matmul(
-                        &mut scores[start..],
-                        score_row,
-                        queries,
-                        keys.view(heads.dim).transposed(),
-                        false,
-                        1,
-                    );
+        let shared = batch.shared.iter().map(|(len, cache)| {
+            let (keys, values) = cache.layers.get(layer)?;
+            Some((*len, keys.as_slice(), values.as_slice()))
+        });
+        let Some(shared) = shared.collect::<Option<Vec<_>>>() else { bail!("a shared prefix without layer {layer}") };
+        let queries = kv::spans(batch.rows.iter().map(|row| row.len() - row.wanted.min(row.len())));
+        let rows = batch.rows.iter().zip(queries).zip(batch.spans()).enumerate();
+        let pieces = rows.flat_map(|(index, ((row, queries), span))| {
+            match batch.past.as_deref().and_then(|past| past.kept.get(index)) {
+                // The row's new tokens were kept behind its past already.
+                Some(cache) => {
+                    let (keys, values) = cache.layers.get(layer).unwrap_or(&empty);
+                    Piece::of(row, queries, batch.past_len(index), 0, (keys, values))
                 }
-                row.mask(scores, score_row, shared_len);
+                None => Piece::of(row, queries, 0, span.start, (&k.data, &v.data)),
             }
-            let valid: Vec<usize> =
-                rows.iter().flat_map(|row| row.queries.clone().map(|query| shared_len + row.valid(query))).collect();
-            kernel::softmax(scores, score_row, 1.0 / (heads.dim as f32).sqrt(), |query| {
-                valid.get(query).copied().unwrap_or(0)
-            });
-            let mut at = 0;
-            for (len, cache) in batch.shared {
-                let values = Head::new(&cache.layers[layer].1, 0..*len, width, kv_head, heads.dim);
-                let weights = View::new(&scores[at..], count, *len, score_row);
-                kernel::matmul(out, out_row, weights, values.view(heads.dim), at > 0, 1);
-                at += len;
-            }
-            for row in &rows {
-                let values = Head::new(row.values, row.tokens.clone(), width, kv_head, heads.dim);
-                let start = row.queries.start * score_row + shared_len;
-                if row.queries.len() == 1 {
-                    let out = &mut out[row.queries.start * out_row..][..heads.dim];
-                    kernel::weighted_sum(out, &scores[start..][..values.len], values.data, values.stride);
-                } else if !row.queries.is_empty() {
-                    let weights = View::new(&scores[start..], row.queries.len(), values.len, score_row);
-                    kernel::matmul(
-                        &mut out[row.queries.start * out_row..],
-                        out_row,
-                        weights,
-                        values.view(heads.dim),
-                        true,
-                        1,
-                    );
-                }
-            }
-        };
-        let mut out = Mat::zeros(count, q.width);
-        if count == 0 {
+        });
+        let attention = Attention { heads, q: &q.data, shared, pieces: pieces.collect() };
+        let mut out = Mat::new(q.rows(), q.width);
+        if out.data.is_empty() {
             return Ok(out);
         }
-        if self.threads < 2 || count * (shared_len + longest) < MANY_SCORES {
-            let mut scores = Vec::new();
+        if self.threads < 2 || attention.scores() < MANY_SCORES {
             for head in 0..heads.query {
-                head_of(head, &mut out.data[head * heads.dim..], q.width, &mut scores);
+                attention.head(head, &mut out.data[head * heads.dim..], q.width);
             }
         } else {
             // Heads on several threads write to places of their own, put together afterwards.
-            let parts: Vec<Vec<f32>> = (0..heads.query)
+            let parts: Vec<Buffer> = (0..heads.query)
                 .into_par_iter()
                 .map(|head| {
-                    let mut part = vec![0.0; count * heads.dim];
-                    head_of(head, &mut part, heads.dim, &mut Vec::new());
+                    let mut part = Buffer::of(q.rows() * heads.dim);
+                    attention.head(head, &mut part, heads.dim);
                     part
                 })
                 .collect();
@@ -390,43 +307,5 @@ impl Ops for Cpu {
             }
         }
         Ok(out)
-    }
-}
-
-/// One row's own keys and values, and which queries are its.
-struct RowView<'a> {
-    row: &'a Row,
-    /// Its queries among all.
-    queries: std::ops::Range<usize>,
-    /// Tokens kept from before.
-    past: usize,
-    /// Its tokens, past and new, among the rows of `keys` and `values`.
-    tokens: std::ops::Range<usize>,
-    keys: &'a [f32],
-    values: &'a [f32],
-}
-
-impl RowView<'_> {
-    /// The place in the row of a query.
-    fn place(&self, query: usize) -> usize {
-        self.row.wanted + query - self.queries.start
-    }
-
-    /// How many of the row's own tokens a query may see: those up to itself.
-    fn valid(&self, query: usize) -> usize {
-        self.past + self.place(query) + 1
-    }
-
-    /// Masks what a tree node does not see of the tokens before it.
-    fn mask(&self, scores: &mut [f32], score_row: usize, shared: usize) {
-        let causal = self.row.tokens.len();
-        for query in self.queries.clone() {
-            let place = self.place(query);
-            for other in causal..place {
-                if !self.row.sees(place, other) {
-                    scores[query * score_row + shared + self.past + other] = f32::NEG_INFINITY;
-                }
-            }
-        }
     }
 }

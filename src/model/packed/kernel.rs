@@ -8,6 +8,7 @@
 use std::sync::LazyLock;
 
 use super::{BLOCK, Form, LANES, PANEL};
+use crate::model::scratch::Buffer;
 
 /// Rows of activations that are multiplied with a panel at once, at the most.
 pub(super) const TOKENS: usize = 14;
@@ -147,23 +148,38 @@ pub(super) fn widen_at(level: Level, form: Form, strip: &[u32], panel: &mut [f32
 }
 
 /// Rows of activations for [`many`]: some rows at a time, those of one input together.
-pub(super) fn turn(x: &[f32], columns: usize) -> Vec<f32> {
+pub(super) fn turn(x: &[f32], columns: usize) -> Buffer {
     turn_at(*LEVEL, x, columns)
 }
 
 /// [`turn`] for a given instruction set.
-pub(super) fn turn_at(level: Level, x: &[f32], columns: usize) -> Vec<f32> {
-    let mut turned = vec![0.0; x.len()];
+pub(super) fn turn_at(level: Level, x: &[f32], columns: usize) -> Buffer {
+    let mut turned = Buffer::of(x.len());
     let most = tokens(level) * columns;
     for (rows, turned) in x.chunks(most).zip(turned.chunks_mut(most)) {
-        let count = rows.len() / columns;
-        for (row, x) in rows.chunks_exact(columns).enumerate() {
-            for (place, x) in turned.chunks_exact_mut(count).zip(x) {
-                place[row] = *x;
+        match rows.len() / columns.max(1) {
+            TOKENS => turn_rows::<TOKENS>(rows, columns, turned),
+            3 => turn_rows::<3>(rows, columns, turned),
+            count => {
+                for (row, x) in rows.chunks_exact(columns).enumerate() {
+                    for (place, x) in turned.chunks_exact_mut(count).zip(x) {
+                        place[row] = *x;
+                    }
+                }
             }
         }
     }
     turned
+}
+
+/// So many rows, whose number the compiler knows: one input of all of them at a time.
+fn turn_rows<const T: usize>(rows: &[f32], columns: usize, turned: &mut [f32]) {
+    let rows: [&[f32]; T] = std::array::from_fn(|row| &rows[row * columns..][..columns]);
+    for (column, place) in turned.as_chunks_mut::<T>().0.iter_mut().enumerate().take(columns) {
+        for (place, row) in place.iter_mut().zip(rows) {
+            *place = row[column];
+        }
+    }
 }
 
 /// Rows of activations that are multiplied with a panel at once.
@@ -208,13 +224,20 @@ pub(super) fn many(
                 Level::Avx2 => unsafe { tiles_avx2(panel, x, sums) },
                 Level::Plain => tiles_plain::<false>(panel, x, sums),
             }
-            let first = first + index * WIDTH;
-            for (out, sums) in out.chunks_mut(width).zip(&*sums) {
-                let out = out.get_mut(first..).unwrap_or_default();
-                for (out, sum) in out.iter_mut().zip(sums) {
-                    *out = if add { *out + sum } else { *sum };
-                }
-            }
+            put(sums, out, width, first + index * WIDTH, add);
+        }
+    }
+}
+
+/// Sums into the outputs from `first` on of rows of `width`; those behind the last output go nowhere.
+fn put(sums: &[[f32; WIDTH]], out: &mut [f32], width: usize, first: usize, add: bool) {
+    for (out, sums) in out.chunks_mut(width).zip(sums) {
+        let out = out.get_mut(first..).unwrap_or_default();
+        match (out.first_chunk_mut::<WIDTH>(), add) {
+            (Some(out), false) => *out = *sums,
+            (Some(out), true) => out.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum),
+            (None, false) => out.iter_mut().zip(sums).for_each(|(out, sum)| *out = *sum),
+            (None, true) => out.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum),
         }
     }
 }

@@ -11,6 +11,8 @@ mod pack;
 
 use rayon::prelude::*;
 
+use super::scratch::Buffer;
+
 pub use kernel::instructions;
 
 /// Rows of a strip.
@@ -133,8 +135,8 @@ impl Packed {
     /// Strips are multiplied as they are read.
     fn few(&self, out: &mut [f32], x: &[f32], count: usize, add: bool, threads: usize) {
         // Blocks of activations one after another, those of all rows together, with their sums: what minima are multiplied by.
-        let mut blocks = vec![0.0; self.blocks * count * BLOCK];
-        let mut sums = vec![0.0; self.blocks * count];
+        let mut blocks = Buffer::zeros(self.blocks * count * BLOCK);
+        let mut sums = Buffer::of(self.blocks * count);
         for (row, x) in x.chunks_exact(self.columns).enumerate() {
             for (block, x) in x.chunks(BLOCK).enumerate() {
                 let place = block * count + row;
@@ -204,7 +206,8 @@ impl Packed {
     fn by_panel(&self, panels: std::ops::Range<usize>, out: &mut [f32], x: &[f32], width: usize, add: bool) {
         let size = self.blocks * BLOCK * kernel::WIDTH;
         let group = (GROUP_BYTES / 4 / size).clamp(1, panels.len().max(1));
-        let mut widened = vec![0.0; group * size];
+        // All of it is written before it is read: strips that are not there leave columns behind the last output.
+        let mut widened = Buffer::of(group * size);
         let turned = kernel::turn(x, self.columns);
         for first in panels.clone().step_by(group) {
             let of = first..panels.end.min(first + group);

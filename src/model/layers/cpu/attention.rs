@@ -5,7 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::Mat;
-use crate::model::kernel::{View, dots, matmul, softmax, weighted_sum};
+use crate::model::kernel::{View, dots, matmul, scale_rows, softmax, weighted_sum};
 use crate::model::layers::{AttentionGrads, Dropout, Relative, Texts, kernel};
 
 /// The probabilities of all texts and heads, before dropout; empty where nothing is kept.
@@ -105,6 +105,7 @@ struct Scratch {
     scores: Vec<f32>,
     band: Vec<f32>,
     grad: Vec<f32>,
+    inverse: Vec<f32>,
 }
 
 fn sized(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
@@ -186,7 +187,9 @@ pub fn forward(
             let k = shape.head(shape.k, text.tokens.clone(), head);
             matmul(scores, tokens, q, k.transposed(), false, 1);
             add_distances(&shape, text, head, scores, &mut scratch.band);
-            softmax(scores, tokens, shape.scale, |_| tokens);
+            let inverse = sized(&mut scratch.inverse, rows);
+            softmax(scores, tokens, shape.scale, |_| tokens, inverse);
+            scale_rows(scores, tokens, tokens, inverse);
             let place = head * rows * tokens;
             if let Some(kept) = kept.get_mut(place..place + rows * tokens) {
                 kept.copy_from_slice(scores);
