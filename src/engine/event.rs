@@ -201,6 +201,9 @@ pub struct Progress {
 pub struct Stats {
     /// Prompts answered in this job.
     pub rows: usize,
+    /// Of those, the ones whose scores were kept from before, so that nothing was computed for them.
+    #[serde(default)]
+    pub cached_rows: usize,
     /// Seconds of computing.
     pub seconds: f64,
     /// Tokens of all prompts as written.
