@@ -2,9 +2,9 @@
 //! program.
 //!
 //! There is a [`log`] for each model and way of computing, and a record in it for each prompt with its labels, both as
-//! tokens. What is kept are the numbers as they were first computed: the same layout gives the same bits, and another one may differ by
-//! some millionths, as products of few rows are summed in another order.
-//! Trouble with the disk fails no job: it is told in the program's log once, and then nothing more is kept.
+//! tokens. What is kept are the numbers as they were first computed: the same layout of batches gives the same bits, another
+//! one may differ by some millionths. Trouble with the disk fails no job: it is told in the program's log once, and then
+//! nothing more is kept.
 
 mod log;
 

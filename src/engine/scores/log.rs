@@ -16,6 +16,8 @@ use sha2::{Digest, Sha256};
 
 /// What was asked: a part of its SHA-256, long enough that two never meet by chance.
 pub type Key = [u8; 16];
+/// A key and the log-probabilities under it.
+type Record = (Key, Box<[f64]>);
 
 /// The form of the file.
 pub const VERSION: u32 = 1;
@@ -126,7 +128,7 @@ impl Log {
         // A log has little more than its bound: what is longer by far was not written by this program.
         let bytes = read_from(file, self.read_to, self.bounds.log.saturating_mul(2))?;
         let mut rest = &*bytes;
-        while let Some((key, logprobs, behind)) = decode(rest) {
+        while let Some(((key, logprobs), behind)) = decode(rest) {
             if logprobs.iter().all(|logprob| logprob.is_finite()) {
                 self.known.insert(key, logprobs);
             }
@@ -142,7 +144,7 @@ impl Log {
         let most = usize::try_from(self.bounds.log / 2).unwrap_or(usize::MAX);
         let mut newer = &*bytes;
         while newer.len() > most
-            && let Some((.., behind)) = decode(newer)
+            && let Some((_, behind)) = decode(newer)
         {
             newer = behind;
         }
@@ -219,7 +221,7 @@ fn encode(key: &Key, logprobs: &[f64]) -> Vec<u8> {
 }
 
 /// The record that some bytes begin with, and what is behind it; nothing where it is torn or damaged.
-fn decode(bytes: &[u8]) -> Option<(Key, Box<[f64]>, &[u8])> {
+fn decode(bytes: &[u8]) -> Option<(Record, &[u8])> {
     let (key, rest) = bytes.split_first_chunk()?;
     let (count, rest) = rest.split_first_chunk()?;
     let (sum, rest) = rest.split_first_chunk()?;
@@ -229,7 +231,7 @@ fn decode(bytes: &[u8]) -> Option<(Key, Box<[f64]>, &[u8])> {
         return None;
     }
     let (numbers, _) = logprobs.as_chunks();
-    Some((*key, numbers.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect(), rest))
+    Some(((*key, numbers.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect()), rest))
 }
 
 fn read_from(file: &mut File, start: u64, most: u64) -> io::Result<Vec<u8>> {
