@@ -20,8 +20,8 @@ use super::plan::{Item, Plan};
 use super::worker::{EngineError, Job};
 use log::{Bounds, Key, Log, VERSION};
 
-/// 64 MB hold a million and a half answers with two labels, and take about half a second to read; four such models and
-/// many small ones fit into a folder.
+/// 64 MB hold a million and a half answers with two labels; to read them takes about a second once, and 70 MB of memory.
+/// Four such models and many small ones fit into a folder.
 const BOUNDS: Bounds = Bounds { log: 64 << 20, folder: 256 << 20 };
 /// To be raised with every change that gives other numbers for the same tokens.
 const NUMBERS: u32 = 1;
