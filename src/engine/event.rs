@@ -201,7 +201,7 @@ pub struct Progress {
 pub struct Stats {
     /// Prompts answered in this job.
     pub rows: usize,
-    /// Of those, the ones whose scores were kept from before, so that nothing was computed for them.
+    /// Of those, the ones answered by scores that were kept from before.
     #[serde(default)]
     pub cached_rows: usize,
     /// Seconds of computing.

@@ -107,7 +107,7 @@ pub fn summary(report: &Report, figures: &Figures) -> String {
     ];
     lines.extend(figures.rows_per_second.map(|rate| ("rows/s", format!("{rate:.1}"))));
     lines.extend(figures.tokens_per_second.map(|rate| ("tokens/s", format!("{rate:.0}"))));
-    lines.extend(figures.cached_rows.map(|count| ("cached rows", format!("{count}, scored before and not again"))));
+    lines.extend(figures.cached_rows.map(|count| ("cached rows", format!("{count}, from the score cache"))));
     let by = if figures.cached_rows.is_some() { "the shared prefix and the score cache" } else { "the shared prefix" };
     lines.extend(figures.tokens_saved.map(|count| ("tokens saved", format!("{count} of prompts, by {by}"))));
     let mut text = String::new();
@@ -197,7 +197,7 @@ balanced accuracy  0.801
         );
         let cached = summary(&report, &Figures { cached_rows: Some(7), ..figures });
         assert!(cached.ends_with(
-            "      cached rows  7, scored before and not again
+            "      cached rows  7, from the score cache
      tokens saved  104000 of prompts, by the shared prefix and the score cache
 "
         ));

@@ -45,7 +45,7 @@ fn a_second_run_computes_nothing_and_says_so() {
     assert_eq!(serde_json::from_slice::<Value>(&told).unwrap()["cached_rows"], 0);
 
     let text = home.stdout(&["run", "session.toml", "--split", "train", "--out", "text"]);
-    assert!(text.contains("      cached rows  6, scored before and not again\n"), "{text}");
+    assert!(text.contains("      cached rows  6, from the score cache\n"), "{text}");
     assert!(text.contains("by the shared prefix and the score cache\n") && !text.contains("tokens/s"), "{text}");
     // Another prompt is another question.
     assert_eq!(run("prompt", &["--set", "prompt.template={{ text }} is"])["cached_rows"], 0);
