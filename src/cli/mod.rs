@@ -35,12 +35,13 @@ mod sweep;
 mod train;
 mod workbench;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::session::{Override, Session, SessionFile};
+use crate::session::{Override, Session, SessionFile, home};
 
 use failure::Failure;
 
@@ -76,6 +77,9 @@ struct Global {
     /// Threads on the CPU [default: all, but for one where there are more than two]
     #[arg(long, value_name = "N", global = true, value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
+    /// Compute all scores anew, and keep none [also: SHOTGLASS_SCORE_CACHE=off]
+    #[arg(long, global = true)]
+    no_score_cache: bool,
     /// When to colour messages
     #[arg(long, value_enum, value_name = "WHEN", default_value = "auto", global = true)]
     color: Color,
@@ -210,6 +214,15 @@ impl Global {
 
     fn threads(&self) -> Option<usize> {
         self.threads.map(usize::from)
+    }
+
+    /// Where scores are kept; nowhere where that is switched off, or there is no cache folder.
+    fn scores(&self) -> Option<PathBuf> {
+        let is_off = |value: OsString| ["off", "no", "false", "0"].iter().any(|word| value.eq_ignore_ascii_case(word));
+        if self.no_score_cache || std::env::var_os("SHOTGLASS_SCORE_CACHE").is_some_and(is_off) {
+            return None;
+        }
+        Some(home::cache_folder().ok()?.join("scores"))
     }
 
     /// Says something on stderr, in one line.

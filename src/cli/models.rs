@@ -75,8 +75,13 @@ pub(super) struct Models {
 impl Models {
     /// Starts the engine; from now on Ctrl-C cancels.
     pub fn start(threads: Option<usize>, stop: Cancel, global: &Global) -> Result<Self, Failure> {
+        Self::on(Local::new(threads).with_scores(global.scores()), stop, global)
+    }
+
+    /// The same where models on this machine are run by `local`.
+    pub fn on(local: Local, stop: Cancel, global: &Global) -> Result<Self, Failure> {
         log::start();
-        let (engine, events) = Engine::start(Box::new(Any::new(Local::new(threads))))?;
+        let (engine, events) = Engine::start(Box::new(Any::new(local)))?;
         Ok(Self { engine, events, stop, bar: Bar::new(global.quiet) })
     }
 

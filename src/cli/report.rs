@@ -135,6 +135,7 @@ pub(super) fn summary(path: &Path, global: &Global) -> Result<(Summary, Option<M
         run: path.display().to_string(),
         rows,
         seconds: manifest.as_ref().map(|manifest| manifest.work().0),
+        cached_rows: manifest.as_ref().and_then(|manifest| manifest.stats).map(|stats| stats.cached_rows),
         report: (!pairs.is_empty()).then(|| Report::new(pairs.confusion())),
         simulation,
     };

@@ -365,7 +365,11 @@ fn figures(manifest: &Manifest) -> Figures {
     let computed = |stats: Stats| stats.computed_tokens + stats.new_tokens;
     Figures {
         rows_per_second,
-        tokens_per_second: whole.map(|stats| computed(stats) as f64 / stats.seconds),
+        // Where all rows were in the score cache there is no speed of computing.
+        tokens_per_second: whole
+            .filter(|stats| computed(*stats) > 0)
+            .map(|stats| computed(stats) as f64 / stats.seconds),
+        cached_rows: manifest.stats.map(|stats| stats.cached_rows).filter(|rows| *rows > 0),
         // What a server keeps of prompts that begin alike is not known.
         tokens_saved: whole
             .filter(|_| !manifest.session.model.is_endpoint())

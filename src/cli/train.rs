@@ -95,6 +95,7 @@ fn none(folder: &Path, manifest: &Manifest) -> Summary {
         run: folder.display().to_string(),
         rows: 0,
         seconds: Some(manifest.work().0),
+        cached_rows: None,
         report: None,
         simulation: None,
     }

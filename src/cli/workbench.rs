@@ -59,5 +59,6 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
     log::start();
     let place = Place { overrides, out: global.out.clone() };
     let options = Options { session, place, config, mouse: !arguments.no_mouse };
-    Ok(workbench::run(options, Box::new(Any::new(Local::polite(global.threads()))))?)
+    let local = Local::polite(global.threads()).with_scores(global.scores());
+    Ok(workbench::run(options, Box::new(Any::new(local)))?)
 }

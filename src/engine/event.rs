@@ -201,6 +201,9 @@ pub struct Progress {
 pub struct Stats {
     /// Prompts answered in this job.
     pub rows: usize,
+    /// Of those, the ones answered by scores that were kept from before.
+    #[serde(default)]
+    pub cached_rows: usize,
     /// Seconds of computing.
     pub seconds: f64,
     /// Tokens of all prompts as written.

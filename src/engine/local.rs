@@ -4,6 +4,7 @@
 //! cannot be spread (a shared prefix, a single prompt) uses all threads in its products. On a GPU batches go one after
 //! another.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
@@ -25,8 +26,9 @@ use super::generate::{self, Rules, generate_batch};
 use super::items::items;
 use super::memory;
 use super::plan::{Budget, Item, Plan};
-use super::prefixes::Prefixes;
+use super::prefixes::{Prefixes, shared};
 use super::score::{CHUNK, score_batch};
+use super::scores::Scores;
 use super::spread::{halving, spread, todo};
 use super::train;
 use super::warm::warm_up;
@@ -63,6 +65,8 @@ pub struct Local {
     threads: usize,
     /// Whether the engine's thread is still to be told to give way.
     polite: bool,
+    /// Where scores of language models are kept.
+    scores: Option<PathBuf>,
     loaded: Option<Loaded>,
 }
 
@@ -84,6 +88,7 @@ enum Model {
 struct Speaking {
     model: LanguageModel,
     kept: Kept,
+    scores: Option<Scores>,
 }
 
 /// Keys and values of prefixes that the last jobs' prompts shared.
@@ -99,7 +104,7 @@ impl Local {
         let threads = threads.unwrap_or_else(default_threads).max(1);
         // Products inside one operation run on rayon's own pool; a second call finds it built already.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
-        Self { threads, polite: false, loaded: None }
+        Self { threads, polite: false, scores: None, loaded: None }
     }
 
     /// The same on threads that give way to all others: where somebody types while it works.
@@ -107,7 +112,12 @@ impl Local {
         let threads = threads.unwrap_or_else(default_threads).max(1);
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).start_handler(|_| give_way());
         let _ = pool.build_global();
-        Self { threads, polite: true, loaded: None }
+        Self { threads, polite: true, scores: None, loaded: None }
+    }
+
+    /// The same that keeps the scores of language models in a folder and takes them from there; without one nothing is kept.
+    pub fn with_scores(self, folder: Option<PathBuf>) -> Self {
+        Self { scores: folder, ..self }
     }
 
     fn loaded(&mut self) -> Result<&mut Loaded, EngineError> {
@@ -187,7 +197,8 @@ impl Backend for Local {
             classifier: None,
             scoring: None,
         });
-        let model = Model::Language(Box::new(Speaking { model, kept: Kept::default() }));
+        let scores = self.scores.as_deref().map(|folder| Scores::of(folder, &model));
+        let model = Model::Language(Box::new(Speaking { model, kept: Kept::default(), scores }));
         self.loaded = Some(Loaded { spec: spec.clone(), model, info: Arc::clone(&info) });
         Ok(info)
     }
@@ -198,7 +209,8 @@ impl Backend for Local {
         if let Loaded { model: Model::Classifier(model), .. } = self.loaded()? {
             return classify::score(job, model, request, threads);
         }
-        let Speaking { model, kept } = self.speaking()?;
+        let Speaking { model, kept, scores } = self.speaking()?;
+        let scores = scores.as_ref();
         let mut stats = Stats::default();
         let ScoreRequest { prompts, labels, rows, truncate, .. } = request;
         let items = items(job, model, prompts, labels, rows, *truncate, &mut stats)?;
@@ -213,30 +225,40 @@ impl Backend for Local {
                 ..Answer::default()
             })
         };
+        let (done, known) = match scores {
+            Some(scores) => scores.answer(job, &plan, &request.done, answer, &mut stats)?,
+            None => (request.done.clone(), Vec::new()),
+        };
+        let todo = todo(&plan, &done, &known);
+        let keep = |batch: &[usize], logprobs: Vec<Vec<f64>>| {
+            if let Some(scores) = scores {
+                scores.keep(&plan, batch, &logprobs);
+            }
+            logprobs
+        };
         let go_on = || !job.is_cancelled();
         if model.device.is_cpu() {
             let all = Cpu { threads };
-            let shared = shared(model, &all, &plan, &go_on, job, &mut kept.cpu, &mut stats)?;
-            let todo = todo(&plan, &request.done);
+            let shared = shared(job, model, &all, &plan, &todo, &mut kept.cpu, &mut stats)?;
             // One batch cannot be spread: its products take all threads.
             let ops = if todo.len() > 1 { Cpu { threads: 1 } } else { all };
             let work = |batch: &Vec<usize>| {
-                score_batch(&model.decoder, &ops, &shared, &plan, batch, &mut || go_on())?.ok_or(EngineError::Cancelled)
+                let scored = score_batch(&model.decoder, &ops, &shared, &plan, batch, &mut || go_on())?;
+                scored.map(|logprobs| keep(batch, logprobs)).ok_or(EngineError::Cancelled)
             };
-            spread(job, &plan, &request.done, &todo, threads, work, answer, &mut stats)?;
+            spread(job, &plan, &done, &todo, threads, work, answer, &mut stats)?;
         } else {
             let ops = device::Device { device: model.device.clone(), dtype: model.dtype };
             let fits = AtomicUsize::new(usize::MAX);
-            let shared = shared(model, &ops, &plan, &go_on, job, &mut kept.device, &mut stats)?;
+            let shared = shared(job, model, &ops, &plan, &todo, &mut kept.device, &mut stats)?;
             tracing::debug!(seconds = started.elapsed().as_secs_f64(), tokens = plan.prefix, "the prefix is computed");
-            let todo = todo(&plan, &request.done);
             let work = |batch: &Vec<usize>| {
                 halving(job, batch, &fits, &|batch| {
-                    score_batch(&model.decoder, &ops, &shared, &plan, batch, &mut || go_on())?
-                        .ok_or(EngineError::Cancelled)
+                    let scored = score_batch(&model.decoder, &ops, &shared, &plan, batch, &mut || go_on())?;
+                    scored.map(|logprobs| keep(batch, logprobs)).ok_or(EngineError::Cancelled)
                 })
             };
-            spread(job, &plan, &request.done, &todo, 1, work, answer, &mut stats)?;
+            spread(job, &plan, &done, &todo, 1, work, answer, &mut stats)?;
         }
         stats.seconds = started.elapsed().as_secs_f64();
         Ok(stats)
@@ -245,7 +267,7 @@ impl Backend for Local {
     fn generate(&mut self, job: &Job, request: &GenerateRequest) -> Result<Stats, EngineError> {
         let started = Instant::now();
         let threads = self.threads;
-        let Speaking { model, kept } = self.speaking()?;
+        let Speaking { model, kept, .. } = self.speaking()?;
         let mut stats = Stats::default();
         let rules = rules(model, &request.generation)?;
         let GenerateRequest { prompts, rows, truncate, .. } = request;
@@ -263,11 +285,10 @@ impl Backend for Local {
                 ..Answer::default()
             })
         };
-        let go_on = || !job.is_cancelled();
+        let todo = todo(&plan, &request.done, &[]);
         if model.device.is_cpu() {
             let all = Cpu { threads };
-            let shared = shared(model, &all, &plan, &go_on, job, &mut kept.cpu, &mut stats)?;
-            let todo = todo(&plan, &request.done);
+            let shared = shared(job, model, &all, &plan, &todo, &mut kept.cpu, &mut stats)?;
             let ops = if todo.len() > 1 { Cpu { threads: 1 } } else { all };
             let work =
                 |batch: &Vec<usize>| continue_batch(job, model, &ops, &shared, &plan, batch, &rules, request.stream);
@@ -275,8 +296,7 @@ impl Backend for Local {
         } else {
             let ops = device::Device { device: model.device.clone(), dtype: model.dtype };
             let fits = AtomicUsize::new(usize::MAX);
-            let shared = shared(model, &ops, &plan, &go_on, job, &mut kept.device, &mut stats)?;
-            let todo = todo(&plan, &request.done);
+            let shared = shared(job, model, &ops, &plan, &todo, &mut kept.device, &mut stats)?;
             let work = |batch: &Vec<usize>| {
                 halving(job, batch, &fits, &|batch| {
                     continue_batch(job, model, &ops, &shared, &plan, batch, &rules, request.stream)
@@ -419,27 +439,6 @@ fn rules<'a>(model: &'a LanguageModel, generation: &'a Generation) -> Result<Rul
         context: model.decoder.config().context,
         stop: &generation.stop,
     })
-}
-
-/// Keys and values of the prefix that all prompts share.
-fn shared<O: Ops>(
-    model: &LanguageModel,
-    ops: &O,
-    plan: &Plan,
-    go_on: &dyn Fn() -> bool,
-    job: &Job,
-    kept: &mut Prefixes<O>,
-    stats: &mut Stats,
-) -> Result<Vec<(usize, O::Cache)>, EngineError> {
-    let prefix = plan.items.first().and_then(|item| item.context.get(..plan.prefix)).unwrap_or_default();
-    if prefix.is_empty() {
-        return Ok(Vec::new());
-    }
-    job.check()?;
-    let bytes = model.decoder.cache_bytes_per_token(model.dtype.size_in_bytes());
-    let found = kept.of(&model.decoder, ops, prefix, bytes, &mut || go_on())?.ok_or(EngineError::Cancelled)?;
-    stats.reused_tokens = found.reused;
-    Ok(vec![found.cache])
 }
 
 /// The whole next-token distribution, best first, and the perplexity of the prompt's own tokens.

@@ -19,6 +19,7 @@ pub mod plan;
 mod prefixes;
 pub mod remote;
 pub mod score;
+mod scores;
 mod spread;
 mod train;
 mod warm;

@@ -5,14 +5,16 @@
 //! bit as if all of it had been computed, since products do not depend on how many rows they have, but for the few
 //! that are multiplied in another way ([`FEW`]): so many tokens at the end are always computed anew.
 
-use candle_core::Result;
-
 use crate::model::decoder::Decoder;
 use crate::model::kv::Past;
+use crate::model::language::LanguageModel;
 use crate::model::ops::Ops;
 use crate::model::packed::FEW;
 
+use super::event::Stats;
+use super::plan::Plan;
 use super::score::go_on_with;
+use super::worker::{EngineError, Job};
 
 /// Bytes of keys and values that are kept, the last used ones.
 const MOST_BYTES: usize = 256 << 20;
@@ -51,7 +53,7 @@ impl<O: Ops> Prefixes<O> {
         tokens: &[u32],
         bytes: usize,
         go_on: &mut dyn FnMut() -> bool,
-    ) -> Result<Option<Found<O::Cache>>> {
+    ) -> candle_core::Result<Option<Found<O::Cache>>> {
         if let Some(place) = self.kept.iter().position(|kept| kept.tokens == tokens) {
             let kept = self.kept.remove(place);
             let cache = kept.cache.clone();
@@ -81,6 +83,28 @@ impl<O: Ops> Prefixes<O> {
     }
 }
 
+/// Keys and values of the prefix that all prompts of a job share; nothing where no batch is left to be computed.
+pub fn shared<O: Ops>(
+    job: &Job,
+    model: &LanguageModel,
+    ops: &O,
+    plan: &Plan,
+    todo: &[Vec<usize>],
+    kept: &mut Prefixes<O>,
+    stats: &mut Stats,
+) -> Result<Vec<(usize, O::Cache)>, EngineError> {
+    let prefix = plan.items.first().and_then(|item| item.context.get(..plan.prefix)).unwrap_or_default();
+    if prefix.is_empty() || todo.is_empty() {
+        return Ok(Vec::new());
+    }
+    job.check()?;
+    let bytes = model.decoder.cache_bytes_per_token(model.dtype.size_in_bytes());
+    let found = kept.of(&model.decoder, ops, prefix, bytes, &mut || !job.is_cancelled())?;
+    let found = found.ok_or(EngineError::Cancelled)?;
+    stats.reused_tokens = found.reused;
+    Ok(vec![found.cache])
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -88,7 +112,7 @@ mod tests {
     use candle_core::{DType, Device};
 
     use super::*;
-    use crate::engine::plan::{Budget, Item, Plan};
+    use crate::engine::plan::{Budget, Item};
     use crate::engine::score::score_batch;
     use crate::model::language::load_decoder;
     use crate::model::locate::ModelFiles;

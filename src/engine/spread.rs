@@ -8,9 +8,11 @@ use super::event::{Answer, Progress, Stats};
 use super::plan::Plan;
 use super::worker::{EngineError, Job, panic_text};
 
-/// The batches with a prompt that is not answered yet.
-pub fn todo<'p>(plan: &'p Plan, done: &[bool]) -> Vec<&'p Vec<usize>> {
-    plan.batches.iter().filter(|batch| !plan.is_done(batch, done)).collect()
+/// The batches with a prompt that is not answered yet, but for the distinct prompts that are `known`.
+pub fn todo(plan: &Plan, done: &[bool], known: &[bool]) -> Vec<Vec<usize>> {
+    let is_known = |place: &usize| known.get(*place).copied().unwrap_or(false);
+    let rest = |batch: &Vec<usize>| batch.iter().copied().filter(|place| !is_known(place)).collect::<Vec<_>>();
+    plan.batches.iter().map(rest).filter(|batch| !plan.is_done(batch, done)).collect()
 }
 
 /// Works batches off on so many threads and hands their answers on as they come.
@@ -19,7 +21,7 @@ pub fn spread<T: Send>(
     job: &Job,
     plan: &Plan,
     done: &[bool],
-    todo: &[&Vec<usize>],
+    todo: &[Vec<usize>],
     threads: usize,
     work: impl Fn(&Vec<usize>) -> Result<Vec<T>, EngineError> + Sync,
     answer: impl Fn(usize, &T) -> Vec<Answer>,
@@ -66,7 +68,7 @@ pub fn spread<T: Send>(
                             .unwrap_or_else(|panic| Err(EngineError::Failed(panic_text(&*panic).to_owned())))
                     });
                     let failed = result.is_err();
-                    if results.send((*batch, result)).is_err() || failed {
+                    if results.send((batch, result)).is_err() || failed {
                         break;
                     }
                 }

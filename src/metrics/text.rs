@@ -80,8 +80,10 @@ pub struct Figures {
     pub rows_per_second: Option<f64>,
     /// Tokens computed a second.
     pub tokens_per_second: Option<f64>,
-    /// Prompt tokens that the shared prefix saved.
+    /// Prompt tokens that were not computed: those of the shared prefix, and of rows answered from the score cache.
     pub tokens_saved: Option<u64>,
+    /// Rows answered from the score cache, where there are any.
+    pub cached_rows: Option<usize>,
 }
 
 /// The figures that stand below the table, one a line: majority baseline, balanced accuracy, MCC, Cohen's kappa, Wilson's
@@ -105,9 +107,9 @@ pub fn summary(report: &Report, figures: &Figures) -> String {
     ];
     lines.extend(figures.rows_per_second.map(|rate| ("rows/s", format!("{rate:.1}"))));
     lines.extend(figures.tokens_per_second.map(|rate| ("tokens/s", format!("{rate:.0}"))));
-    lines.extend(
-        figures.tokens_saved.map(|count| ("tokens saved", format!("{count} of prompts, by the shared prefix"))),
-    );
+    lines.extend(figures.cached_rows.map(|count| ("cached rows", format!("{count}, from the score cache"))));
+    let by = if figures.cached_rows.is_some() { "the shared prefix and the score cache" } else { "the shared prefix" };
+    lines.extend(figures.tokens_saved.map(|count| ("tokens saved", format!("{count} of prompts, by {by}"))));
     let mut text = String::new();
     for (name, value) in lines {
         // Writing to a String cannot fail.
@@ -175,8 +177,12 @@ mod tests {
     fn figures_below_the_table() {
         let case = &fixtures::read("metrics.json")["notebook_few_shot_rebuilt"];
         let report = Report::new(fixtures::confusion(case));
-        let figures =
-            Figures { rows_per_second: Some(15.23), tokens_per_second: Some(811.6), tokens_saved: Some(104_000) };
+        let figures = Figures {
+            rows_per_second: Some(15.23),
+            tokens_per_second: Some(811.6),
+            tokens_saved: Some(104_000),
+            cached_rows: None,
+        };
         assert_eq!(
             summary(&report, &figures),
             " accuracy, 95% CI  0.624 to 0.706 (Wilson)
@@ -189,6 +195,12 @@ balanced accuracy  0.801
      tokens saved  104000 of prompts, by the shared prefix
 "
         );
+        let cached = summary(&report, &Figures { cached_rows: Some(7), ..figures });
+        assert!(cached.ends_with(
+            "      cached rows  7, from the score cache
+     tokens saved  104000 of prompts, by the shared prefix and the score cache
+"
+        ));
         let one = Report::new(Confusion::of([("a", "a")]));
         assert!(summary(&one, &Figures::default()).ends_with("Cohen's kappa  undefined\n"));
         let none = Report::new(Confusion::new());

@@ -96,6 +96,15 @@ impl LanguageModel {
         )
     }
 
+    /// All that decides on the last bits of its numbers but its files and the tokens, for those who keep numbers: the kind of
+    /// device, the number format, how weights are held, and the instructions that multiply them.
+    pub fn arithmetic(&self) -> String {
+        let device = self.device_name();
+        let kind = device.split(':').next().unwrap_or_default();
+        let forms: Vec<&str> = self.decoder.forms().iter().map(|(form, _)| form.name()).collect();
+        format!("{kind}, {:?}, {}, {}", self.dtype, forms.join(" and "), packed::instructions())
+    }
+
     /// The device as shown to users: `cpu`, `cuda:0`, `metal`.
     pub fn device_name(&self) -> String {
         device_name(&self.device)

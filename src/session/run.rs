@@ -68,6 +68,9 @@ pub struct Summary {
     pub rows: usize,
     /// Seconds of computing, where they are known.
     pub seconds: Option<f64>,
+    /// Rows of the last leg that the score cache answered; not in `report.json`, which is that of an unbroken run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached_rows: Option<usize>,
     /// The figures, where the rows have gold labels.
     #[serde(flatten)]
     pub report: Option<Report>,
@@ -233,13 +236,15 @@ impl Recording {
         let report = report(&predictions);
         let folder = std::path::absolute(&self.folder).unwrap_or_else(|_| self.folder.clone());
         let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let mut summary = Summary { run: name, rows: predictions.len(), seconds: Some(seconds), report, simulation };
+        let rows = predictions.len();
+        let mut summary = Summary { run: name, rows, seconds: Some(seconds), cached_rows: None, report, simulation };
         folder::write_json(&self.folder.join(REPORT), &summary)?;
         manifest.stats = Some(stats);
         manifest.set(Status::Finished, None);
         manifest.keep_name(&self.folder);
         manifest.write(&self.folder)?;
         summary.run = self.folder.display().to_string();
+        summary.cached_rows = Some(stats.cached_rows);
         Ok((summary, self.task.manifest))
     }
 

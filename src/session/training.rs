@@ -427,7 +427,7 @@ impl Training {
         let folder = std::path::absolute(&self.folder).unwrap_or_else(|_| self.folder.clone());
         let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let (rows, report) = (test.len(), run::report(&test));
-        let summary = Summary { run: name, rows, seconds: Some(seconds), report, simulation: None };
+        let summary = Summary { run: name, rows, seconds: Some(seconds), cached_rows: None, report, simulation: None };
         let mut told = TrainingSummary { summary, epochs: epochs(&table::read(&self.folder)?) };
         folder::write_json(&self.folder.join(REPORT), &told)?;
         self.events.append(trained.steps, EventKind::Ended, &ended)?;

@@ -57,7 +57,7 @@ def notebook(args, prompts):
 def shotglass(args, session):
     """Seconds per row of a whole split, model loading aside, and its report."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [args.shotglass, "run", session, "--threads", str(args.threads), "--out", folder, "--format", "json"]
+        command = [args.shotglass, "run", session, "--threads", str(args.threads), "--out", folder, "--format", "json", "--no-score-cache"]
         command += ["--set", f"data.path={os.path.abspath(args.data)}", "--set", f"model.source={os.path.abspath(args.model)}"]
         command += ["--set", "model.device=cpu"]
         reports = [json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout) for _ in range(args.repeat)]

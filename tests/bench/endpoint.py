@@ -64,7 +64,7 @@ def start_server(args, port, log):
 
 def run(args, folder, settings):
     """The seconds of a run, what it said, and its rows."""
-    command = [args.shotglass, "run", SESSION, "--limit", str(args.rows), "--out", folder, "--format", "json"]
+    command = [args.shotglass, "run", SESSION, "--limit", str(args.rows), "--out", folder, "--format", "json", "--no-score-cache"]
     settings = [f"data.path={os.path.abspath(args.data)}", f"decode.method={args.method}", *settings]
     # The server's own default is 1.1, which would change what greedy decoding picks.
     settings += ["decode.repetition_penalty=1"]

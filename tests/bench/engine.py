@@ -89,7 +89,7 @@ def shotglass(args, session):
     times = []
     for _ in range(args.repeat):
         with tempfile.TemporaryDirectory() as folder:
-            command = [args.shotglass, "run", session, "--threads", str(args.threads), "--out", folder, "--format", "json"]
+            command = [args.shotglass, "run", session, "--threads", str(args.threads), "--out", folder, "--format", "json", "--no-score-cache"]
             command += ["--limit", str(args.rows), "--set", f"data.path={os.path.abspath(args.data)}"]
             command += ["--set", f"model.source={os.path.abspath(args.model)}", "--set", "model.device=cpu"]
             report = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout)

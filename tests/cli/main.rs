@@ -15,6 +15,7 @@ mod home;
 mod numbers;
 mod queue;
 mod resume;
+mod scores;
 mod sessions;
 mod simulate;
 mod terminal;

@@ -68,7 +68,8 @@ fn run(runs: &Path, name: &str, manifest: &Manifest) -> PathBuf {
     writer.append(&[prediction(0), prediction(1)]).unwrap();
     if manifest.status == Status::Finished {
         let report = Some(Report::new(Confusion::of([("yes", "yes"), ("yes", "no")])));
-        let summary = Summary { run: name.into(), rows: 2, seconds: Some(1.5), report, simulation: None };
+        let summary =
+            Summary { run: name.into(), rows: 2, seconds: Some(1.5), cached_rows: None, report, simulation: None };
         folder::write_json(&path.join(REPORT), &summary).unwrap();
     }
     path

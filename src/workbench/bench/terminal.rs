@@ -164,7 +164,8 @@ impl Terminal {
         for text in scratch.overrides() {
             command.args(["--set", text]);
         }
-        command.args(["--threads", &options.threads.to_string()]);
+        // The engine must have to compute, also the second time.
+        command.args(["--threads", &options.threads.to_string(), "--no-score-cache"]);
         command.cwd(scratch.folder());
         for (name, folder) in [("XDG_CONFIG_HOME", "config"), ("XDG_DATA_HOME", "data"), ("XDG_STATE_HOME", "state")] {
             command.env(name, scratch.folder().join(folder));
