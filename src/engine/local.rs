@@ -290,8 +290,11 @@ impl Backend for Local {
             let all = Cpu { threads };
             let shared = shared(job, model, &all, &plan, &todo, &mut kept.cpu, &mut stats)?;
             let ops = if todo.len() > 1 { Cpu { threads: 1 } } else { all };
-            let work =
-                |batch: &Vec<usize>| continue_batch(job, model, &ops, &shared, &plan, batch, &rules, request.stream);
+            let work = |batch: &Vec<usize>| {
+                let one = || continue_batch(job, model, &ops, &shared, &plan, batch, &rules, request.stream);
+                // A thread of the pool hands the halves of small products over without waking another.
+                if ops.threads > 1 { rayon::scope(|_| one()) } else { one() }
+            };
             spread(job, &plan, &request.done, &todo, threads, work, answer, &mut stats)?;
         } else {
             let ops = device::Device { device: model.device.clone(), dtype: model.dtype };

@@ -289,6 +289,15 @@ pub fn weighted_sum(out: &mut [f32], weights: &[f32], values: &[f32], stride: us
     );
 }
 
+/// The first of the largest elements, and where it is; negative infinity at 0 where nothing is larger.
+pub fn best(row: &[f32]) -> (usize, f32) {
+    let most = ARCH.dispatch(
+        #[inline(always)]
+        || max_of(row),
+    );
+    (row.iter().position(|x| *x == most).unwrap_or(0), most)
+}
+
 /// `ln Σ e^x`, summed in f64.
 pub fn log_sum_exp(row: &[f32]) -> f64 {
     ARCH.dispatch(
@@ -297,11 +306,15 @@ pub fn log_sum_exp(row: &[f32]) -> f64 {
             let max = max_of(row);
             let mut total = 0.0f64;
             for chunk in row.chunks(1024) {
-                let mut lanes = [0.0f32; 16];
-                for part in chunk.chunks(16) {
-                    for (lane, &x) in lanes.iter_mut().zip(part) {
+                let mut lanes = [0.0f32; LANES];
+                let (parts, rest) = chunk.as_chunks::<LANES>();
+                for part in parts {
+                    for (lane, x) in lanes.iter_mut().zip(part) {
                         *lane += exp(x - max);
                     }
+                }
+                for (lane, x) in lanes.iter_mut().zip(rest) {
+                    *lane += exp(x - max);
                 }
                 total += lanes.iter().map(|&x| f64::from(x)).sum::<f64>();
             }
@@ -368,6 +381,15 @@ mod tests {
             assert!((ratio - 0.5 * (before[row * 37 + 1] - before[row * 37 + 2])).abs() < 1e-5);
         }
         assert_eq!(x[5], 0.0);
+    }
+
+    #[test]
+    fn the_first_of_the_best_is_found() {
+        let mut x = noise(1000, 9);
+        (x[333], x[801]) = (3.0, 3.0);
+        assert_eq!(best(&x), (333, 3.0));
+        assert_eq!(best(&[f32::NAN, 1.0]), (1, 1.0));
+        assert_eq!(best(&[]), (0, f32::NEG_INFINITY));
     }
 
     #[test]

@@ -186,13 +186,8 @@ impl Ops for Cpu {
 
     fn best(&self, logits: &Mat) -> Result<Vec<(u32, f64)>> {
         let of = |values: &[f32]| {
-            let (mut best, mut most) = (0, f32::NEG_INFINITY);
-            for (token, &logit) in values.iter().enumerate() {
-                if logit > most {
-                    (best, most) = (token as u32, logit);
-                }
-            }
-            (best, f64::from(most) - kernel::log_sum_exp(values))
+            let (token, most) = kernel::best(values);
+            (token as u32, f64::from(most) - kernel::log_sum_exp(values))
         };
         Ok(logits.data.chunks_exact(logits.width.max(1)).map(of).collect())
     }

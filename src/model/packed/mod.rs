@@ -23,8 +23,11 @@ pub const BLOCK: usize = 32;
 pub const FEW: usize = 4;
 /// Strips of a panel.
 const PANEL: usize = 2;
-/// Numbers below which a second thread costs more than it brings where rows are few: waking it takes some ten microseconds.
+/// Numbers of panels below which a second thread costs more than it brings: waking it takes some ten microseconds.
 const MANY_THREADS: usize = 1 << 22;
+/// The same for strips that are multiplied as they are read: on a thread of the pool, as texts are continued, handing a
+/// half over takes a microsecond or two.
+const FEW_THREADS: usize = 1 << 16;
 /// Rows of activations from which on threads take rows instead of outputs.
 const SHARE: usize = 64;
 /// Bytes of panels that all activations are multiplied with before the next are widened; they stay in a second-level cache.
@@ -149,7 +152,7 @@ impl Packed {
             kernel::few(self.form, self.strip(strip), &blocks, &sums, results);
         };
         let mut results = vec![[0.0; LANES]; strips * count];
-        if threads > 1 && self.rows * self.columns > MANY_THREADS {
+        if threads > 1 && self.rows * self.columns > FEW_THREADS {
             let part = strips.div_ceil(threads * 2).max(1);
             results.par_chunks_mut(part * count).enumerate().for_each(|(index, results)| {
                 results
