@@ -1,6 +1,7 @@
 //! `shotglass bench`: how fast things are on this machine.
 
 mod speed;
+mod training;
 
 use std::cell::RefCell;
 
@@ -9,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget};
 
 use crate::engine::Cancel;
 use crate::engine::local::default_threads;
+use crate::model::DeviceSpec;
 use crate::workbench::bench::{self, BenchError, Options, Report, Spread, Watcher};
 
 use super::failure::Failure;
@@ -27,6 +29,7 @@ the median counts. The f32 product is what the processor can do at most with num
 Examples:
   shotglass bench
   shotglass bench -m model.gguf --threads 1 --format json
+  shotglass bench train
   shotglass bench ui"
 )]
 pub(super) struct Arguments {
@@ -38,6 +41,20 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// How fast an encoder is fine-tuned
+    #[command(after_long_help = "\
+Trains for 16 steps of 32 bundled tweets, as the session fine-tune says, and throws the result away; the median step counts.
+
+Examples:
+  shotglass bench train
+  shotglass bench train microsoft/deberta-v3-small --threads 1")]
+    Train {
+        /// Hub id, folder, or pip:PACKAGE==VERSION [default: that of the session fine-tune]
+        encoder: Option<String>,
+        /// auto, cpu, cuda, cuda:N or metal
+        #[arg(long, default_value = "auto")]
+        device: DeviceSpec,
+    },
     /// How fast keys are on the screen while the engine is busy, and with 20,000 rows; takes about two minutes
     #[command(after_long_help = "\
 The workbench is started on a terminal of its own, on a copy of the session, and typed at while a run is going on. Your
@@ -55,12 +72,22 @@ Examples:
 /// Measures and prints.
 pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure> {
     let format = global.format("bench", &[Format::Text, Format::Json])?;
-    let Some(Command::Ui { session }) = &arguments.command else {
-        let speed = speed::measure(&arguments.choice, global)?;
-        return match format {
-            Format::Json => output::json(&speed),
-            _ => output::lines(&speed::table(&speed)),
-        };
+    let session = match &arguments.command {
+        None => {
+            let speed = speed::measure(&arguments.choice, global)?;
+            return match format {
+                Format::Json => output::json(&speed),
+                _ => output::lines(&speed::table(&speed)),
+            };
+        }
+        Some(Command::Train { encoder, device }) => {
+            let speed = training::measure(encoder.as_deref(), device, global)?;
+            return match format {
+                Format::Json => output::json(&speed),
+                _ => output::lines(&training::table(&speed)),
+            };
+        }
+        Some(Command::Ui { session }) => session,
     };
     let stop = signals::stop_flag();
     let name = session.clone().unwrap_or_else(|| DEFAULT.to_owned());

@@ -25,7 +25,7 @@ use super::event::{Answer, Embedded, Event, ModelInfo, NextToken, Outcome, Stats
 use super::generate::{self, Rules, generate_batch};
 use super::items::items;
 use super::memory;
-use super::plan::{Budget, Item, Plan};
+use super::plan::{Budget, Item, Plan, shared_prefix};
 use super::prefixes::{Prefixes, shared};
 use super::score::{CHUNK, score_batch};
 use super::scores::Scores;
@@ -388,13 +388,17 @@ fn continue_batch<O: Ops>(
     Ok(drafts.into_iter().map(|draft| Done { text: draft.text, tokens: draft.tokens, finish: draft.finish }).collect())
 }
 
-/// What a scoring batch may hold. On the CPU small jobs are cut finer, so that every thread has several batches.
+/// What a scoring batch may hold. On the CPU all threads get as much: weights are widened once a batch, and whoever is done
+/// first waits.
 fn score_budget(threads: usize, model: &LanguageModel, items: &[Item], asked: Option<usize>) -> Budget {
     if !model.device.is_cpu() {
         return Budget { rows: asked.unwrap_or(GPU_ROWS), tokens: GPU_TOKENS, padded: true };
     }
-    let tokens: usize = items.iter().map(|item| item.context.len()).sum();
-    let share = (tokens / (threads * 4)).clamp(CPU_TOKENS / 8, CPU_TOKENS);
+    let prefix = shared_prefix(items);
+    let tokens: usize = items.iter().map(|item| item.context.len() - prefix).sum();
+    let batches = threads * tokens.div_ceil(threads * CPU_TOKENS).max(1);
+    // Half a row more than the mean, so that the last batch is not one of what was left over.
+    let share = (tokens / batches + tokens / items.len().max(1) / 2).clamp(CPU_TOKENS / 8, CPU_TOKENS);
     match asked {
         Some(rows) => Budget { rows, tokens: 8 * CPU_TOKENS, padded: false },
         None => Budget { rows: CPU_SCORE_ROWS, tokens: share, padded: false },

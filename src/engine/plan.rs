@@ -108,7 +108,7 @@ impl Plan {
 }
 
 /// Tokens that all contexts begin with, leaving each at least one of its own; none for a single prompt.
-fn shared_prefix(items: &[Item]) -> usize {
+pub fn shared_prefix(items: &[Item]) -> usize {
     let [first, others @ ..] = items else { return 0 };
     if others.is_empty() {
         return 0;

@@ -12,6 +12,7 @@ llama.cpp and Shotglass are compared: both take the label with the more probable
 """
 
 import argparse
+import csv
 import json
 import os
 import statistics
@@ -85,7 +86,7 @@ def llama(args, prompts):
 
 
 def shotglass(args, session):
-    """Seconds of a split and the predicted labels by row."""
+    """Seconds of a split, and by row the predicted label and how far it is ahead of the other, in nats."""
     times = []
     for _ in range(args.repeat):
         with tempfile.TemporaryDirectory() as folder:
@@ -95,8 +96,8 @@ def shotglass(args, session):
             report = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout)
             times.append(report["seconds"])
             run = os.path.join(folder, os.path.basename(report["run"]))
-            csv = subprocess.run([args.shotglass, "export", run, "--format", "json"], check=True, stdout=subprocess.PIPE).stdout
-            labels = {row["row"]: row["predicted"] for row in json.loads(csv)["rows"]}
+            with open(os.path.join(run, "predictions.csv"), newline="") as file:
+                labels = {int(row["row"]): (row["predicted"], float(row["margin"])) for row in csv.DictReader(file)}
     return statistics.median(times), labels
 
 
@@ -117,8 +118,11 @@ def main():
     for name, session in SESSIONS.items():
         seconds[name], labels = shotglass(args, session)
         took, answers = theirs[name]
-        equal = sum(labels[row] == answer for row, answer in zip(rows, answers))
-        print(f"{name:10} llama.cpp {took:7.2f} s   shotglass {seconds[name]:7.2f} s   ratio {took / seconds[name]:5.2f}   {equal} answers equal")
+        margins = [labels[row][1] for row, answer in zip(rows, answers) if labels[row][0] != answer]
+        print(
+            f"{name:10} llama.cpp {took:7.2f} s   shotglass {seconds[name]:7.2f} s   ratio {took / seconds[name]:5.2f}"
+            f"   {len(rows) - len(margins)} answers equal, the others within {max(margins, default=0):.3f} nats of a tie"
+        )
     print(f"few-shot / zero-shot, shotglass: {seconds['few-shot'] / seconds['zero-shot']:.2f}")
     if args.transformers_rows:
         counts = {name: texts[: args.transformers_rows] for name, texts in prompts.items()}

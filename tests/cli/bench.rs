@@ -11,6 +11,8 @@ fn speeds_of_a_model() {
         "decode_tokens_per_second",
         "score_rows_per_second",
         "few_shot_rows_per_second",
+        "probe_instruction_seconds",
+        "probe_demo_seconds",
         "product_gflops",
         "load_seconds",
     ] {
@@ -26,4 +28,21 @@ fn speeds_of_a_model() {
     assert!(home.error(&["bench", "-m", SMOKE, "--format", "md"]).contains("`bench` writes text or json"));
     // Measuring the screen is another command with other options.
     assert_eq!(home.run(&["bench", "ui", "-m", SMOKE]).status.code(), Some(2));
+}
+
+#[test]
+fn speed_of_a_training() {
+    let home = Home::new();
+    let encoder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/models/tiny-bert");
+    // It reads 64 tokens at the most, and the session cuts texts to 128.
+    let error = home.error(&["bench", "train", encoder]);
+    assert!(error.contains("tiny-bert reads 64 tokens at the most"), "{error}");
+    let bench = ["bench", "train", encoder, "--set", "train.max_length=64", "--threads", "1"];
+    let told = home.json(&[&bench[..], &["--device", "cpu"]].concat());
+    for field in ["step_seconds", "train_rows_per_second"] {
+        assert!(told[field].as_f64().is_some_and(|value| value > 0.0), "{field}: {told}");
+    }
+    assert_eq!((&told["batch_size"], &told["threads"]), (&32.into(), &1.into()));
+    assert!(home.stdout(&bench).contains(" rows/s"));
+    assert!(!home.path().join("sessions").exists());
 }

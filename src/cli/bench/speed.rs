@@ -19,6 +19,8 @@ const PROMPT_TOKENS: usize = 400;
 const NEW_TOKENS: usize = 64;
 /// Rows to score.
 const ROWS: usize = 128;
+/// Rows that a probe asks after each edit.
+const PROBED: usize = 32;
 /// How often each is done; the median counts.
 const TIMES: usize = 5;
 /// The product that others are held against: rows, inputs and outputs of SmolLM2's first MLP layer.
@@ -39,6 +41,10 @@ pub(super) struct Speed {
     decode_tokens_per_second: Option<f64>,
     score_rows_per_second: f64,
     few_shot_rows_per_second: f64,
+    /// The rows of a probe again, after an edit in the middle of the zero-shot instruction.
+    probe_instruction_seconds: f64,
+    /// The same few-shot, after an edit in the middle of the examples.
+    probe_demo_seconds: f64,
     /// What the processor makes of f32 products, on one thread.
     product_gflops: Option<f64>,
     /// The most memory that the program took, where the system tells.
@@ -83,6 +89,14 @@ pub(super) fn measure(choice: &Choice, global: &Global) -> Result<Speed, Failure
     let score_rows_per_second = rows(&zero_shot)?;
     told("labels, few-shot");
     let few_shot_rows_per_second = rows(&few_shot)?;
+    told("a probe after an edit");
+    let after_edit = |prompts: &[String], place: fn(&str) -> usize| {
+        let prompts = prompts.get(..PROBED.min(prompts.len())).unwrap_or_default();
+        score(&models, prompts.to_vec(), &labels)?;
+        median(|time| Ok(score(&models, edited(prompts, place, time), &labels)?.seconds))
+    };
+    let probe_instruction_seconds = after_edit(&zero_shot, |shared| shared.lines().next().map_or(0, str::len) / 2)?;
+    let probe_demo_seconds = after_edit(&few_shot, |shared| shared.len() / 2)?;
     let product_gflops = (model.device == "cpu").then(product);
     models.bar.clear();
     Ok(Speed {
@@ -96,6 +110,8 @@ pub(super) fn measure(choice: &Choice, global: &Global) -> Result<Speed, Failure
         decode_tokens_per_second,
         score_rows_per_second,
         few_shot_rows_per_second,
+        probe_instruction_seconds,
+        probe_demo_seconds,
         product_gflops,
         peak_memory_bytes: peak_memory(),
     })
@@ -109,7 +125,11 @@ fn median(mut measure: impl FnMut(usize) -> Result<f64, Failure>) -> Result<f64,
 }
 
 /// Prompts of a bundled session, with its labels.
-fn prompts(name: &str, stop: &crate::engine::Cancel, global: &Global) -> Result<(Vec<String>, Vec<String>), Failure> {
+pub(super) fn prompts(
+    name: &str,
+    stop: &crate::engine::Cancel,
+    global: &Global,
+) -> Result<(Vec<String>, Vec<String>), Failure> {
     let session = SessionFile::bundled(name)?.load(&[])?;
     let prepared = run::prepare(session, stop, global)?;
     let rows = prepared.rows(crate::data::Split::Validation, Some(ROWS))?;
@@ -141,6 +161,23 @@ fn stats(outcome: Outcome) -> Result<Stats, Failure> {
         Outcome::Answered(stats) => Ok(stats),
         _ => Err(Failure::Failed("the engine answered something else".to_owned())),
     }
+}
+
+/// Prompts with a new word at a place of what they all begin with, another one each time.
+fn edited(prompts: &[String], place: fn(&str) -> usize, time: usize) -> Vec<String> {
+    let Some(first) = prompts.first() else { return Vec::new() };
+    let common = |other: &String| -> usize {
+        let same = first.chars().zip(other.chars()).take_while(|(a, b)| a == b);
+        same.map(|(a, _)| a.len_utf8()).sum()
+    };
+    let shared = prompts.iter().map(common).min().unwrap_or(0);
+    let shared = first.get(..shared).unwrap_or_default();
+    let place = shared.get(place(shared)..).and_then(|rest| rest.find(' ')).map_or(0, |blank| place(shared) + blank);
+    let edit = |prompt: &String| {
+        let (before, behind) = prompt.split_at_checked(place).unwrap_or_default();
+        format!("{before} word{time}{behind}")
+    };
+    prompts.iter().map(edit).collect()
 }
 
 /// Tokens a second between the first token of a text and its last.
@@ -200,7 +237,7 @@ fn product() -> f64 {
 }
 
 /// The most memory that this program had at once.
-fn peak_memory() -> Option<u64> {
+pub(super) fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
@@ -225,6 +262,9 @@ pub(super) fn table(speed: &Speed) -> String {
     let (zero_shot, few_shot) = (speed.score_rows_per_second, speed.few_shot_rows_per_second);
     lines.push(("score", format!("{} rows/s     {ROWS} bundled tweets, zero-shot", number(zero_shot))));
     lines.push(("", format!("{} rows/s     few-shot, {:.2} times the time", number(few_shot), zero_shot / few_shot)));
+    let (instruction, demo) = (speed.probe_instruction_seconds, speed.probe_demo_seconds);
+    lines.push(("probe", format!("{instruction:.2} s          {PROBED} rows again after an edit of the instruction")));
+    lines.push(("", format!("{demo:.2} s          few-shot, after an edit of an example")));
     if let Some(product) = speed.product_gflops {
         lines.push(("f32 product", format!("{} GFLOP/s    one thread, for comparison", number(product))));
     }
