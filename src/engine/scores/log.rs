@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::fs::{self, File, TryLockError};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,8 +17,8 @@ use sha2::{Digest, Sha256};
 
 /// What was asked: a part of its SHA-256, long enough that two never meet by chance.
 pub type Key = [u8; 16];
-/// A key and the log-probabilities under it.
-type Record = (Key, Box<[f64]>);
+/// A key and the log-probabilities under it, as they lie in the file.
+type Record<'a> = (Key, &'a [[u8; 8]]);
 
 /// The form of the file.
 pub const VERSION: u32 = 1;
@@ -46,7 +47,10 @@ pub struct Log {
     folder: PathBuf,
     path: PathBuf,
     bounds: Bounds,
-    known: HashMap<Key, Box<[f64]>>,
+    /// Where in `numbers` the log-probabilities of each key are. Many small pieces of memory, kept between the large ones of a
+    /// computation, would keep those from being used again.
+    known: HashMap<Key, Range<usize>>,
+    numbers: Vec<f64>,
     /// The beginning of the file that was read; empty where there is none.
     header: Vec<u8>,
     /// Bytes up to the end of the last whole record that was read.
@@ -57,12 +61,20 @@ impl Log {
     /// The log `name` in `folder`, neither of which need be there; nothing is read yet.
     pub fn new(folder: &Path, name: &str, bounds: Bounds) -> Self {
         let path = folder.join(name).with_extension(ENDING);
-        Self { folder: folder.to_owned(), path, bounds, known: HashMap::new(), header: Vec::new(), read_to: 0 }
+        Self {
+            folder: folder.to_owned(),
+            path,
+            bounds,
+            known: HashMap::new(),
+            numbers: Vec::new(),
+            header: Vec::new(),
+            read_to: 0,
+        }
     }
 
     /// The log-probabilities under a key, as far as the log is read.
     pub fn get(&self, key: &Key) -> Option<&[f64]> {
-        self.known.get(key).map(|logprobs| &**logprobs)
+        self.numbers.get(self.known.get(key)?.clone())
     }
 
     /// Reads what was appended since the last time, by whomever. A file that is not there or of another form holds nothing.
@@ -112,6 +124,7 @@ impl Log {
     /// Starts anew on a file that begins so.
     fn begin(&mut self, header: Vec<u8>) {
         self.known.clear();
+        self.numbers.clear();
         self.header = header;
         self.read_to = 0;
     }
@@ -129,8 +142,12 @@ impl Log {
         let bytes = read_from(file, self.read_to, self.bounds.log.saturating_mul(2))?;
         let mut rest = &*bytes;
         while let Some(((key, logprobs), behind)) = decode(rest) {
-            if logprobs.iter().all(|logprob| logprob.is_finite()) {
-                self.known.insert(key, logprobs);
+            let start = self.numbers.len();
+            self.numbers.extend(logprobs.iter().map(|bytes| f64::from_le_bytes(*bytes)));
+            if self.numbers.iter().skip(start).all(|logprob| logprob.is_finite()) {
+                self.known.insert(key, start..self.numbers.len());
+            } else {
+                self.numbers.truncate(start);
             }
             rest = behind;
         }
@@ -221,7 +238,7 @@ fn encode(key: &Key, logprobs: &[f64]) -> Vec<u8> {
 }
 
 /// The record that some bytes begin with, and what is behind it; nothing where it is torn or damaged.
-fn decode(bytes: &[u8]) -> Option<(Record, &[u8])> {
+fn decode(bytes: &[u8]) -> Option<(Record<'_>, &[u8])> {
     let (key, rest) = bytes.split_first_chunk()?;
     let (count, rest) = rest.split_first_chunk()?;
     let (sum, rest) = rest.split_first_chunk()?;
@@ -230,8 +247,7 @@ fn decode(bytes: &[u8]) -> Option<(Record, &[u8])> {
     if checksum(key, logprobs) != *sum {
         return None;
     }
-    let (numbers, _) = logprobs.as_chunks();
-    Some(((*key, numbers.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect()), rest))
+    Some(((*key, logprobs.as_chunks().0), rest))
 }
 
 fn read_from(file: &mut File, start: u64, most: u64) -> io::Result<Vec<u8>> {
