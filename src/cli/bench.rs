@@ -7,6 +7,7 @@ use std::cell::RefCell;
 
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget};
+use serde::Serialize;
 
 use crate::engine::Cancel;
 use crate::engine::local::default_threads;
@@ -75,17 +76,11 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
     let session = match &arguments.command {
         None => {
             let speed = speed::measure(&arguments.choice, global)?;
-            return match format {
-                Format::Json => output::json(&speed),
-                _ => output::lines(&speed::table(&speed)),
-            };
+            return print(format, &speed, speed::table);
         }
         Some(Command::Train { encoder, device }) => {
             let speed = training::measure(encoder.as_deref(), device, global)?;
-            return match format {
-                Format::Json => output::json(&speed),
-                _ => output::lines(&training::table(&speed)),
-            };
+            return print(format, &speed, training::table);
         }
         Some(Command::Ui { session }) => session,
     };
@@ -101,10 +96,13 @@ pub(super) fn run(arguments: &Arguments, global: &Global) -> Result<(), Failure>
     let watched = Watched::new(stop, global);
     let report = bench::run(&options, &watched);
     watched.bar.finish_and_clear();
-    let report = report?;
+    print(format, &report?, table)
+}
+
+fn print<T: Serialize>(format: Format, figures: &T, table: fn(&T) -> String) -> Result<(), Failure> {
     match format {
-        Format::Json => output::json(&report),
-        _ => output::lines(&table(&report)),
+        Format::Json => output::json(figures),
+        _ => output::lines(&table(figures)),
     }
 }
 

@@ -30,6 +30,7 @@ pub fn items(
 ) -> Result<Vec<Item>, EngineError> {
     let context = model.decoder.config().context;
     let (contexts, by_line) = contexts(job, &model.tokenizer, prompts)?;
+    tracing::debug!(prompts = prompts.len(), by_line, "prompts are tokens");
     let mut boundaries = Boundaries::new(&model.tokenizer, labels, by_line);
     let mut items = Vec::with_capacity(prompts.len());
     let mut too_long = Vec::new();
@@ -88,7 +89,9 @@ fn contexts(job: &Job, tokenizer: &Tokenizer, prompts: &[String]) -> Result<(Vec
     // Tokenizers split text into words before all else, and no word goes on from one line to the next. One that
     // does something else there, as a mark at the beginning of a text, does it with every prompt.
     let (mut same, mut other) = (0, 0);
-    for prompt in prompts.iter().step_by(prompts.len().div_ceil(SAMPLE).max(1)) {
+    // A single prompt is not worth the question.
+    let several = if prompts.len() > 1 { prompts } else { &[] };
+    for prompt in several.iter().step_by(prompts.len().div_ceil(SAMPLE).max(1)) {
         let whole = encode(tokenizer, prompt)?;
         for at in [at, last_line(prompt.as_bytes())].into_iter().filter(|&at| at > 0) {
             let (before, behind) = prompt.split_at_checked(at).unwrap_or_default();

@@ -214,7 +214,6 @@ impl Backend for Local {
         let mut stats = Stats::default();
         let ScoreRequest { prompts, labels, rows, truncate, .. } = request;
         let items = items(job, model, prompts, labels, rows, *truncate, &mut stats)?;
-        tracing::debug!(seconds = started.elapsed().as_secs_f64(), tokens = stats.prompt_tokens, "prompts are tokens");
         let budget = score_budget(threads, model, &items, request.batch_size);
         let plan = Plan::new(items, true, budget);
         let answer = |place: usize, logprobs: &Vec<f64>| {
@@ -251,7 +250,6 @@ impl Backend for Local {
             let ops = device::Device { device: model.device.clone(), dtype: model.dtype };
             let fits = AtomicUsize::new(usize::MAX);
             let shared = shared(job, model, &ops, &plan, &todo, &mut kept.device, &mut stats)?;
-            tracing::debug!(seconds = started.elapsed().as_secs_f64(), tokens = plan.prefix, "the prefix is computed");
             let work = |batch: &Vec<usize>| {
                 halving(job, batch, &fits, &|batch| {
                     let scored = score_batch(&model.decoder, &ops, &shared, &plan, batch, &mut || go_on())?;

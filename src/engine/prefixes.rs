@@ -102,6 +102,7 @@ pub fn shared<O: Ops>(
     let found = kept.of(&model.decoder, ops, prefix, bytes, &mut || !job.is_cancelled())?;
     let found = found.ok_or(EngineError::Cancelled)?;
     stats.reused_tokens = found.reused;
+    tracing::debug!(tokens = prefix.len(), reused = found.reused, "the shared prefix is computed");
     Ok(vec![found.cache])
 }
 

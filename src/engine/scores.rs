@@ -4,8 +4,8 @@
 //! There is a [`log`] for each model and way of computing, and a record in it for each prompt with its labels, both as
 //! tokens. What is kept are the numbers as they were first computed: the same layout of batches gives the same bits, another
 //! one may differ by some millionths. A batch is kept whole before its answers are told, so that a run that was broken off
-//! and goes on computes the batches of an unbroken one. Trouble with the disk fails no job: it is told in the program's log once, and then
-//! nothing more is kept.
+//! and goes on computes the batches of an unbroken one. Trouble with the disk fails no job: it is told in the program's log
+//! once, and then nothing more is kept.
 
 mod log;
 

@@ -135,7 +135,8 @@ impl Decoder {
     }
 
     /// Runs the new tokens of a batch and gives the normalised hidden states of the wanted ones, one row for each of
-    /// [`Batch::queries`], which are of no use where there are none. The rows' past, where the batch has one, grows by the new tokens.
+    /// [`Batch::queries`], which are of no use where there are none. The rows' past, where the batch has one, grows by the new
+    /// tokens.
     pub fn forward<O: Ops>(&self, ops: &O, batch: &mut BatchOf<'_, O>) -> Result<O::Mat> {
         match self.forward_while(ops, batch, &mut || true)? {
             Some(hidden) => Ok(hidden),

@@ -26,13 +26,30 @@ const TIMES: usize = 5;
 /// The product that others are held against: rows, inputs and outputs of SmolLM2's first MLP layer.
 const PRODUCT: [usize; 3] = [400, 576, 1536];
 
+/// What was measured, and where.
+#[derive(Serialize)]
+pub(super) struct Measured {
+    pub model: String,
+    pub device: String,
+    pub dtype: String,
+    pub threads: usize,
+}
+
+impl Measured {
+    /// A table of it and the figures behind it; the memory is what the program took at most.
+    pub fn table(&self, figures: Vec<(&str, String)>, peak_memory_bytes: Option<u64>) -> String {
+        let on = format!("{} ({}, {} threads)", self.device, self.dtype, self.threads);
+        let memory = peak_memory_bytes.map(|bytes| ("memory", format!("{:.0} MB at most", bytes as f64 / 1e6)));
+        let lines = [("model", self.model.clone()), ("on", on)].into_iter().chain(figures).chain(memory);
+        lines.map(|(name, value)| format!("{name:<12}{value}\n")).collect()
+    }
+}
+
 /// Speeds of one model.
 #[derive(Serialize)]
 pub(super) struct Speed {
-    model: String,
-    device: String,
-    dtype: String,
-    threads: usize,
+    #[serde(flatten)]
+    measured: Measured,
     /// How weights are held and multiplied.
     kernels: String,
     load_seconds: f64,
@@ -100,10 +117,12 @@ pub(super) fn measure(choice: &Choice, global: &Global) -> Result<Speed, Failure
     let product_gflops = (model.device == "cpu").then(product);
     models.bar.clear();
     Ok(Speed {
-        model: model.name.clone(),
-        device: model.device.clone(),
-        dtype: model.dtype.clone(),
-        threads: model.threads,
+        measured: Measured {
+            model: model.name.clone(),
+            device: model.device.clone(),
+            dtype: model.dtype.clone(),
+            threads: model.threads,
+        },
         kernels: model.kernels.clone(),
         load_seconds,
         prefill_tokens_per_second,
@@ -247,8 +266,6 @@ pub(super) fn peak_memory() -> Option<u64> {
 pub(super) fn table(speed: &Speed) -> String {
     let number = |value: f64| format!("{value:.1}");
     let mut lines = vec![
-        ("model", speed.model.clone()),
-        ("on", format!("{} ({}, {} threads)", speed.device, speed.dtype, speed.threads)),
         ("kernels", speed.kernels.clone()),
         ("load", format!("{:.2} s", speed.load_seconds)),
         (
@@ -268,8 +285,5 @@ pub(super) fn table(speed: &Speed) -> String {
     if let Some(product) = speed.product_gflops {
         lines.push(("f32 product", format!("{} GFLOP/s    one thread, for comparison", number(product))));
     }
-    if let Some(bytes) = speed.peak_memory_bytes {
-        lines.push(("memory", format!("{:.0} MB at most", bytes as f64 / 1e6)));
-    }
-    lines.iter().map(|(name, value)| format!("{name:<12}{value}\n")).collect()
+    speed.measured.table(lines, speed.peak_memory_bytes)
 }

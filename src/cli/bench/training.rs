@@ -12,7 +12,7 @@ use crate::engine::{EngineError, Event, Examples, TrainRequest, Work};
 use crate::model::{DeviceSpec, ModelSpec};
 use crate::train::{Control, Started, Update};
 
-use super::speed::{peak_memory, prompts};
+use super::speed::{Measured, peak_memory, prompts};
 
 /// Passes over the bundled tweets: with 128 of them in batches of 32 that is 16 steps.
 const EPOCHS: usize = 4;
@@ -24,10 +24,8 @@ const SESSION: &str = "fine-tune";
 /// The speed of one encoder.
 #[derive(Serialize)]
 pub(super) struct Speed {
-    model: String,
-    device: String,
-    dtype: String,
-    threads: usize,
+    #[serde(flatten)]
+    measured: Measured,
     /// Rows of a step.
     batch_size: usize,
     /// The median.
@@ -90,10 +88,12 @@ pub(super) fn measure(encoder: Option<&str>, device: &DeviceSpec, global: &Globa
     seconds.sort_by(f64::total_cmp);
     let step_seconds = seconds.get(seconds.len() / 2).copied().unwrap_or(f64::NAN);
     Ok(Speed {
-        model: started.model,
-        device: started.device,
-        dtype: started.dtype,
-        threads: started.threads,
+        measured: Measured {
+            model: started.model,
+            device: started.device,
+            dtype: started.dtype,
+            threads: started.threads,
+        },
         batch_size,
         step_seconds,
         train_rows_per_second: batch_size as f64 / step_seconds,
@@ -103,17 +103,8 @@ pub(super) fn measure(encoder: Option<&str>, device: &DeviceSpec, global: &Globa
 
 /// To be read.
 pub(super) fn table(speed: &Speed) -> String {
-    let mut lines = vec![
-        ("model", speed.model.clone()),
-        ("on", format!("{} ({}, {} threads)", speed.device, speed.dtype, speed.threads)),
-        (
-            "step",
-            format!("{:.3} s         {} bundled tweets, padded to the longest", speed.step_seconds, speed.batch_size),
-        ),
-        ("train", format!("{:.1} rows/s", speed.train_rows_per_second)),
-    ];
-    if let Some(bytes) = speed.peak_memory_bytes {
-        lines.push(("memory", format!("{:.0} MB at most", bytes as f64 / 1e6)));
-    }
-    lines.iter().map(|(name, value)| format!("{name:<12}{value}\n")).collect()
+    let step =
+        format!("{:.3} s         {} bundled tweets, padded to the longest", speed.step_seconds, speed.batch_size);
+    let figures = vec![("step", step), ("train", format!("{:.1} rows/s", speed.train_rows_per_second))];
+    speed.measured.table(figures, speed.peak_memory_bytes)
 }
