@@ -1,5 +1,6 @@
 //! `shotglass bench`: how fast things are on this machine.
 
+mod products;
 mod speed;
 mod training;
 
@@ -25,7 +26,8 @@ use super::{Format, Global, output, signals};
     args_conflicts_with_subcommands = true,
     after_long_help = "\
 Measures a long prompt, a text being generated, and the labels of bundled tweets with and without examples; each five times,
-the median counts. The f32 product is what the processor can do at most with numbers that are not quantised.
+the median counts. The f32 product is what the processor's vector units can do at most. Products with quantised weights are
+measured beside candle's, by how many rows they have.
 
 Examples:
   shotglass bench

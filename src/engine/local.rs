@@ -237,10 +237,10 @@ impl Backend for Local {
         };
         let go_on = || !job.is_cancelled();
         if model.device.is_cpu() {
-            let all = Cpu { threads };
+            let all = Cpu::new(threads);
             let shared = shared(job, model, &all, &plan, &todo, &mut kept.cpu, &mut stats)?;
             // One batch cannot be spread: its products take all threads.
-            let ops = if todo.len() > 1 { Cpu { threads: 1 } } else { all };
+            let ops = if todo.len() > 1 { Cpu { threads: 1, ..all } } else { all };
             let work = |batch: &Vec<usize>| {
                 let scored = score_batch(&model.decoder, &ops, &shared, &plan, batch, &mut || go_on())?;
                 scored.map(|logprobs| keep(batch, logprobs)).ok_or(EngineError::Cancelled)
@@ -285,9 +285,9 @@ impl Backend for Local {
         };
         let todo = todo(&plan, &request.done, &[]);
         if model.device.is_cpu() {
-            let all = Cpu { threads };
+            let all = Cpu::rounding(threads);
             let shared = shared(job, model, &all, &plan, &todo, &mut kept.cpu, &mut stats)?;
-            let ops = if todo.len() > 1 { Cpu { threads: 1 } } else { all };
+            let ops = if todo.len() > 1 { Cpu { threads: 1, ..all } } else { all };
             let work = |batch: &Vec<usize>| {
                 let one = || continue_batch(job, model, &ops, &shared, &plan, batch, &rules, request.stream);
                 // A thread of the pool hands the halves of small products over without waking another.
@@ -321,7 +321,7 @@ impl Backend for Local {
             )));
         }
         let (mut next, perplexity) = if model.device.is_cpu() {
-            distribution(job, model, &Cpu { threads }, &token_ids)?
+            distribution(job, model, &Cpu::new(threads), &token_ids)?
         } else {
             distribution(job, model, &device::Device { device: model.device.clone(), dtype: model.dtype }, &token_ids)?
         };

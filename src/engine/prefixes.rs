@@ -3,13 +3,12 @@
 //! Whoever edits a prompt asks the same rows again with a prefix that begins as the one before: up to the edit its keys and
 //! values are there, and only what lies behind is computed. What is computed behind a part that was found is the same to the
 //! bit as if all of it had been computed, since products do not depend on how many rows they have, but for the few
-//! that are multiplied in another way ([`FEW`]): so many tokens at the end are always computed anew.
+//! that are multiplied in another way ([`Decoder::few_rows`]): so many tokens at the end are always computed anew.
 
 use crate::model::decoder::Decoder;
 use crate::model::kv::Past;
 use crate::model::language::LanguageModel;
 use crate::model::ops::Ops;
-use crate::model::packed::FEW;
 
 use super::event::Stats;
 use super::plan::Plan;
@@ -62,9 +61,10 @@ impl<O: Ops> Prefixes<O> {
         }
         let common = |kept: &Prefix<O::Cache>| kept.tokens.iter().zip(tokens).take_while(|(a, b)| a == b).count();
         let best = self.kept.iter().map(|kept| (common(kept), kept)).max_by_key(|(common, _)| *common);
-        let most = tokens.len().saturating_sub(FEW + 1);
+        let few = decoder.few_rows();
+        let most = tokens.len().saturating_sub(few + 1);
         let (reused, before) = match best.map(|(common, kept)| (common.min(most), kept)) {
-            Some((common, kept)) if common > FEW => {
+            Some((common, kept)) if common > few => {
                 (common, Past::behind(ops, (common, ops.beginning(&kept.cache, common)?))?)
             }
             _ => (0, Past::none(ops, 1)),
@@ -133,7 +133,7 @@ mod tests {
         let tokens = |edit: u32| -> Vec<u32> {
             (0..80).map(|place| (place * 7 + if place >= 50 { edit } else { 0 }) % vocabulary).collect()
         };
-        let ops = Cpu { threads: 1 };
+        let ops = Cpu::new(1);
         let mut kept = Prefixes::<Cpu>::default();
         for (edit, reused) in [(0, 0), (1, 50), (0, 80), (2, 50), (1, 80)] {
             let found = kept.of(&decoder, &ops, &tokens(edit), 1000, &mut || true).unwrap().unwrap();
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn the_last_used_ones_are_kept_and_no_more_than_fits() {
         let decoder = decoder();
-        let ops = Cpu { threads: 1 };
+        let ops = Cpu::new(1);
         let mut kept = Prefixes::<Cpu>::default();
         let prefix = |first: u32| -> Vec<u32> { (first..first + 10).collect() };
         let mut reused = |first: u32, bytes: usize| {

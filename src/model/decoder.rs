@@ -26,6 +26,12 @@ struct Layer {
     down: Linear,
 }
 
+impl Layer {
+    fn matrices(&self) -> [&Linear; 7] {
+        [&self.q, &self.k, &self.v, &self.o, &self.gate, &self.up, &self.down]
+    }
+}
+
 /// A decoder's weights.
 pub struct Decoder {
     config: DecoderConfig,
@@ -98,9 +104,7 @@ impl Decoder {
     /// How the numbers of its matrices are held, and how many bytes each kind takes, the largest first; empty where they are
     /// tensors of a device.
     pub fn forms(&self) -> Vec<(Form, usize)> {
-        let of_layer = |layer: &'_ Layer| {
-            [&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down].map(|of| of.weight.clone())
-        };
+        let of_layer = |layer: &'_ Layer| layer.matrices().map(|of| of.weight.clone());
         let mut bytes: Vec<(Form, usize)> = Vec::new();
         let mut weights: Vec<Weight> = self.layers.iter().flat_map(of_layer).chain([self.embeddings.clone()]).collect();
         if !self.config.tie_embeddings {
@@ -115,6 +119,13 @@ impl Decoder {
         }
         bytes.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
         bytes
+    }
+
+    /// Tokens of a pass up to which the keys and values of one may depend, in their last bits, on how many there are.
+    pub fn few_rows(&self) -> usize {
+        let matrices = |layer: &'_ Layer| layer.matrices().map(|of| of.weight.clone());
+        let of = |weight| if let Weight::Packed(packed) = weight { packed.few_rows() } else { 0 };
+        self.layers.iter().flat_map(matrices).map(of).max().unwrap_or(0)
     }
 
     /// Bytes that one token takes in a cache of keys and values.

@@ -1,12 +1,8 @@
-//! Inner loops on the CPU: matrix products on strided views, and the element-wise functions between them.
-//!
-//! The element-wise loops are plain Rust, compiled once for each instruction set by `pulp` and chosen at run time. The
-//! matrix product is the `gemm` crate's, called here rather than through candle so that a product can add into its
-//! destination, read strided heads in place and be told how many threads to use. That call is the only unsafe code.
+//! Inner loops on the CPU: the element-wise functions between matrix products. They are plain Rust, compiled once for each
+//! instruction set by `pulp` and chosen at run time.
 
 use std::sync::LazyLock;
 
-use gemm::Parallelism;
 use pulp::Arch;
 
 /// The instruction set of this machine.
@@ -14,77 +10,6 @@ pub(super) static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
 
 /// Sums that go on beside each other, as many as the widest register has lanes.
 const LANES: usize = 16;
-
-/// A read-only matrix inside a slice: element `(i, j)` is at `offset + i * row + j * col`.
-#[derive(Clone, Copy)]
-pub struct View<'a> {
-    data: &'a [f32],
-    rows: usize,
-    cols: usize,
-    row: usize,
-    col: usize,
-}
-
-impl<'a> View<'a> {
-    /// A view of `rows` × `cols` elements, rows `row` elements apart.
-    ///
-    /// # Panics
-    /// When the view does not lie inside `data`: a mistake of the caller, never of the input.
-    pub fn new(data: &'a [f32], rows: usize, cols: usize, row: usize) -> Self {
-        assert!(fits(data.len(), rows, cols, row), "{rows}×{cols} by {row} in {}", data.len());
-        Self { data, rows, cols, row, col: 1 }
-    }
-
-    /// The transposed view.
-    pub fn transposed(self) -> Self {
-        Self { rows: self.cols, cols: self.rows, row: self.col, col: self.row, ..self }
-    }
-}
-
-/// Whether a row-major view lies inside a slice of `len` elements.
-fn fits(len: usize, rows: usize, cols: usize, row: usize) -> bool {
-    rows == 0 || cols == 0 || (cols <= row || rows == 1) && (rows - 1) * row + cols <= len
-}
-
-/// `out = a · b`, or `out += a · b` with `add`; `out` has rows `out_row` elements apart.
-///
-/// # Panics
-/// When the shapes do not match or `out` is too short: a mistake of the caller, never of the input.
-#[allow(unsafe_code)]
-pub fn matmul(out: &mut [f32], out_row: usize, a: View<'_>, b: View<'_>, add: bool, threads: usize) {
-    let (m, n, k) = (a.rows, b.cols, a.cols);
-    assert_eq!(k, b.rows, "inner dimensions");
-    assert!(fits(out.len(), m, n, out_row), "{m}×{n} by {out_row} in {}", out.len());
-    if m == 0 || n == 0 {
-        return;
-    }
-    let parallelism = if threads > 1 { Parallelism::Rayon(threads) } else { Parallelism::None };
-    // SAFETY: both views lie inside their slices (`View` is only made by `new` and `transposed`), the destination was
-    // checked above and is borrowed mutably, so it overlaps neither source. Strides fit `isize` as the slices do.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            out.as_mut_ptr(),
-            1,
-            out_row as isize,
-            add,
-            a.data.as_ptr(),
-            a.col as isize,
-            a.row as isize,
-            b.data.as_ptr(),
-            b.col as isize,
-            b.row as isize,
-            1.0,
-            1.0,
-            false,
-            false,
-            false,
-            parallelism,
-        );
-    }
-}
 
 /// `e^x` to about two units in the last place, written so that it vectorises; 0 below −87.
 ///
@@ -346,23 +271,6 @@ mod tests {
         }
         assert_eq!(exp(f32::NEG_INFINITY), 0.0);
         assert_eq!(exp(0.0), 1.0);
-    }
-
-    #[test]
-    fn products_of_strided_views_equal_the_plain_sum() {
-        let (m, n, k, row) = (7, 5, 12, 20);
-        let (a, b) = (noise(m * row, 1), noise(n * k, 2));
-        for (add, threads) in [(false, 1), (true, 1), (true, 2)] {
-            let mut out = vec![1.0; m * 9];
-            matmul(&mut out, 9, View::new(&a, m, k, row), View::new(&b, n, k, k).transposed(), add, threads);
-            for i in 0..m {
-                for j in 0..n {
-                    let sum: f32 = (0..k).map(|l| a[i * row + l] * b[j * k + l]).sum();
-                    let want = if add { sum + 1.0 } else { sum };
-                    assert!((out[i * 9 + j] - want).abs() < 1e-5);
-                }
-            }
-        }
     }
 
     #[test]

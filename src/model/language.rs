@@ -87,13 +87,7 @@ impl LanguageModel {
         }
         let held: Vec<String> =
             forms.iter().map(|(form, bytes)| format!("{} ({:.0} MB)", form.name(), *bytes as f64 / 1e6)).collect();
-        let few = packed::FEW;
-        format!(
-            "weights in {}, widened to f32 by {}: as they are read for up to {few} rows at once, which memory decides; \
-             in panels that stay in the cache for more, which products decide",
-            held.join(" and "),
-            packed::instructions()
-        )
+        format!("weights in {}, multiplied by {}", held.join(" and "), packed::ways())
     }
 
     /// All that decides on the last bits of its numbers but its files and the tokens, for those who keep numbers: the kind of

@@ -7,6 +7,8 @@
 //! [`layers`] that train, and [`classifier`] one that has learnt. [`kernel`] holds hand-written inner loops, [`packed`] weights that stay small on the CPU. Nothing here knows of
 //! sessions, jobs or terminals.
 
+#[cfg(target_arch = "x86_64")]
+mod amx;
 pub mod chat;
 pub mod classifier;
 pub mod config;
@@ -21,6 +23,7 @@ pub mod language;
 pub mod layers;
 pub mod locate;
 pub mod map;
+pub mod matrix;
 pub mod ops;
 pub mod packed;
 pub mod pickle;

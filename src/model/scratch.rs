@@ -2,7 +2,7 @@
 //! threads that ask for it wait for each other.
 
 use std::cell::RefCell;
-use std::ops::{Deref, DerefMut};
+use std::ops::{Deref, DerefMut, Range};
 
 /// Buffers that a thread keeps, and the numbers in all of them together.
 const MOST_BUFFERS: usize = 16;
@@ -12,23 +12,34 @@ thread_local! {
     static FREE: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
 }
 
+/// A cache line in numbers: where a buffer begins, so that registers are loaded from one line each.
+const LINE: usize = 16;
+
 /// Numbers in memory that goes to the next buffer of its thread when it is dropped.
 #[derive(Debug, Default)]
-pub struct Buffer(Vec<f32>);
+pub struct Buffer {
+    /// As long as it ever was: what grows would have to be filled.
+    memory: Vec<f32>,
+    /// Where the numbers are.
+    place: Range<usize>,
+}
 
 impl Buffer {
     /// So many numbers, whatever they are: what was there before, or zeros.
     pub fn of(len: usize) -> Self {
-        let mut numbers = FREE.with_borrow_mut(|free| {
-            let fits = |buffer: &&(usize, usize)| buffer.1 >= len;
+        let mut memory = FREE.with_borrow_mut(|free| {
+            let fits = |buffer: &&(usize, usize)| buffer.1 >= len + LINE;
             let sizes: Vec<(usize, usize)> = free.iter().map(Vec::capacity).enumerate().collect();
             // The smallest that is large enough, or else the largest, which grows.
             let smallest = sizes.iter().filter(fits).min_by_key(|(_, size)| *size);
             let place = smallest.or_else(|| sizes.iter().max_by_key(|(_, size)| *size));
             place.map(|(place, _)| free.swap_remove(*place)).unwrap_or_default()
         });
-        numbers.resize(len, 0.0);
-        Self(numbers)
+        if memory.len() < len + LINE {
+            memory.resize(len + LINE, 0.0);
+        }
+        let start = memory.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
+        Self { memory, place: start..start + len }
     }
 
     /// So many zeros.
@@ -41,7 +52,8 @@ impl Buffer {
 
 impl From<Vec<f32>> for Buffer {
     fn from(numbers: Vec<f32>) -> Self {
-        Self(numbers)
+        let place = 0..numbers.len();
+        Self { memory: numbers, place }
     }
 }
 
@@ -57,28 +69,28 @@ impl Deref for Buffer {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
-        &self.0
+        self.memory.get(self.place.clone()).unwrap_or_default()
     }
 }
 
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.0
+        self.memory.get_mut(self.place.clone()).unwrap_or_default()
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        let numbers = std::mem::take(&mut self.0);
-        if numbers.capacity() == 0 {
+        let memory = std::mem::take(&mut self.memory);
+        if memory.capacity() == 0 {
             return;
         }
         // A thread that is ending keeps nothing.
         let _ = FREE.try_with(|free| {
             let mut free = free.borrow_mut();
             let kept: usize = free.iter().map(Vec::capacity).sum();
-            if free.len() < MOST_BUFFERS && kept + numbers.capacity() <= MOST_NUMBERS {
-                free.push(numbers);
+            if free.len() < MOST_BUFFERS && kept + memory.capacity() <= MOST_NUMBERS {
+                free.push(memory);
             }
         });
     }

@@ -19,7 +19,8 @@ fn speeds_of_a_model() {
         assert!(told[field].as_f64().is_some_and(|value| value > 0.0), "{field}: {told}");
     }
     assert_eq!((&told["device"], &told["dtype"], &told["threads"]), (&"cpu".into(), &"f32".into(), &1.into()));
-    assert!(told["kernels"].as_str().unwrap().contains("widened to f32 by"), "{told}");
+    assert!(told["kernels"].as_str().unwrap().contains("multiplied by"), "{told}");
+    assert!(told["products"].is_null(), "no weights are quantised: {told}");
     let text = home.stdout(&["bench", "-m", SMOKE, "--threads", "1"]);
     assert!(text.contains("\nprefill ") && text.contains(" tokens/s   one prompt of 400 tokens"), "{text}");
     // Nothing is left behind.

@@ -164,12 +164,12 @@ fn check<O: Ops>(case: &Case, ops: &O, with: &str) {
 
 #[test]
 fn cpu_kernels_on_one_thread() {
-    cases(true).iter().for_each(|case| check(case, &Cpu { threads: 1 }, "one thread"));
+    cases(true).iter().for_each(|case| check(case, &Cpu::new(1), "one thread"));
 }
 
 #[test]
 fn cpu_kernels_on_two_threads() {
-    cases(true).iter().for_each(|case| check(case, &Cpu { threads: 2 }, "two threads"));
+    cases(true).iter().for_each(|case| check(case, &Cpu::new(2), "two threads"));
 }
 
 /// The branch that GPUs take, on the CPU.

@@ -4,12 +4,13 @@ use std::time::Instant;
 
 use serde::Serialize;
 
+use super::products::{self, Products};
 use crate::cli::failure::Failure;
 use crate::cli::models::{Choice, Models};
 use crate::cli::{Global, run};
 use crate::engine::local::Local;
 use crate::engine::{EngineError, Event, GenerateRequest, Generation, Outcome, ScoreRequest, Stats, Temperature, Work};
-use crate::model::kernel::{self, View};
+use crate::model::matrix::{View, f32_matmul};
 use crate::model::tokenizer::Tokenizer;
 use crate::session::SessionFile;
 
@@ -64,6 +65,8 @@ pub(super) struct Speed {
     probe_demo_seconds: f64,
     /// What the processor makes of f32 products, on one thread.
     product_gflops: Option<f64>,
+    /// Products with its quantised weights, where it has any.
+    products: Option<Products>,
     /// The most memory that the program took, where the system tells.
     peak_memory_bytes: Option<u64>,
 }
@@ -114,7 +117,11 @@ pub(super) fn measure(choice: &Choice, global: &Global) -> Result<Speed, Failure
     };
     let probe_instruction_seconds = after_edit(&zero_shot, |shared| shared.lines().next().map_or(0, str::len) / 2)?;
     let probe_demo_seconds = after_edit(&few_shot, |shared| shared.len() / 2)?;
-    let product_gflops = (model.device == "cpu").then(product);
+    let peak_memory_bytes = peak_memory();
+    told("products");
+    let on_cpu = model.device == "cpu";
+    let product_gflops = on_cpu.then(product);
+    let products = if on_cpu { products::measure(&choice.spec()?.source, &models.stop, global)? } else { None };
     models.bar.clear();
     Ok(Speed {
         measured: Measured {
@@ -132,7 +139,8 @@ pub(super) fn measure(choice: &Choice, global: &Global) -> Result<Speed, Failure
         probe_instruction_seconds,
         probe_demo_seconds,
         product_gflops,
-        peak_memory_bytes: peak_memory(),
+        products,
+        peak_memory_bytes,
     })
 }
 
@@ -248,7 +256,7 @@ fn product() -> f64 {
     let mut once = || {
         let started = Instant::now();
         let weights = View::new(&b, outputs, inputs, inputs).transposed();
-        kernel::matmul(&mut out, outputs, View::new(&a, rows, inputs, inputs), weights, false, 1);
+        f32_matmul(&mut out, outputs, View::new(&a, rows, inputs, inputs), weights, false, 1);
         started.elapsed().as_secs_f64()
     };
     let best = (0..TIMES * 4).map(|_| once()).fold(f64::INFINITY, f64::min);
@@ -265,14 +273,13 @@ pub(super) fn peak_memory() -> Option<u64> {
 /// To be read.
 pub(super) fn table(speed: &Speed) -> String {
     let number = |value: f64| format!("{value:.1}");
-    let mut lines = vec![
-        ("kernels", speed.kernels.clone()),
-        ("load", format!("{:.2} s", speed.load_seconds)),
-        (
-            "prefill",
-            format!("{} tokens/s   one prompt of {PROMPT_TOKENS} tokens", number(speed.prefill_tokens_per_second)),
-        ),
-    ];
+    let mut lines: Vec<(&str, String)> = std::iter::once("kernels")
+        .chain(std::iter::repeat(""))
+        .zip(speed.kernels.split("; ").map(str::to_owned))
+        .collect();
+    lines.push(("load", format!("{:.2} s", speed.load_seconds)));
+    let prefill = number(speed.prefill_tokens_per_second);
+    lines.push(("prefill", format!("{prefill} tokens/s   one prompt of {PROMPT_TOKENS} tokens")));
     if let Some(decode) = speed.decode_tokens_per_second {
         lines.push(("decode", format!("{} tokens/s   one text of {NEW_TOKENS} tokens", number(decode))));
     }
@@ -285,5 +292,6 @@ pub(super) fn table(speed: &Speed) -> String {
     if let Some(product) = speed.product_gflops {
         lines.push(("f32 product", format!("{} GFLOP/s    one thread, for comparison", number(product))));
     }
+    lines.extend(speed.products.iter().flat_map(Products::lines));
     speed.measured.table(lines, speed.peak_memory_bytes)
 }

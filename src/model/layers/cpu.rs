@@ -6,7 +6,8 @@ use candle_core::{Result, bail};
 use rayon::prelude::*;
 
 use super::{Activation, AdamW, AttentionGrads, Dropout, Grad, Layers, Relative, Texts, kernel};
-use crate::model::kernel::{View, add_bias, matmul};
+use crate::model::kernel::add_bias;
+use crate::model::matrix::{View, matmul};
 
 /// Elements below which a loop is not worth a second thread.
 const SMALL: usize = 1 << 15;

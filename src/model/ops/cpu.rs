@@ -20,6 +20,9 @@ const MANY_SCORES: usize = 1 << 14;
 pub struct Cpu {
     /// Threads of one operation.
     pub threads: usize,
+    /// Whether the activations of few rows may be rounded to 16 bits in products with quantised weights: for texts, whose
+    /// tokens come one by one, and not for scores.
+    pub rounded: bool,
 }
 
 /// Activations in row-major order.
@@ -67,9 +70,19 @@ fn packed(weight: &Weight) -> Result<&Packed> {
 }
 
 impl Cpu {
+    /// For scores: nothing is rounded.
+    pub fn new(threads: usize) -> Self {
+        Self { threads, rounded: false }
+    }
+
+    /// For texts.
+    pub fn rounding(threads: usize) -> Self {
+        Self { threads, rounded: true }
+    }
+
     /// `out (+)= x · weightᵀ (+ bias)`
     fn product(&self, out: &mut Mat, x: &Mat, layer: &Linear, add: bool) -> Result<()> {
-        packed(&layer.weight)?.product(&mut out.data, &x.data, add, self.threads);
+        packed(&layer.weight)?.product(&mut out.data, &x.data, add, self.threads, self.rounded);
         if let Some(bias) = &layer.bias {
             with_slice(bias, |bias| kernel::add_bias(&mut out.data, bias))?;
         }
@@ -276,7 +289,7 @@ impl Ops for Cpu {
                 None => Piece::of(row, queries, 0, span.start, (&k.data, &v.data)),
             }
         });
-        let attention = Attention { heads, q: &q.data, shared, pieces: pieces.collect() };
+        let attention = Attention::new(heads, &q.data, &shared, pieces.collect());
         let mut out = Mat::new(q.rows(), q.width);
         if out.data.is_empty() {
             return Ok(out);

@@ -6,7 +6,7 @@
 use std::arch::x86_64::*;
 
 use super::{BLOCK, LANES, TOKENS, WIDTH};
-use crate::model::packed::Form;
+use crate::model::packed::{Form, byte};
 
 pub(super) const SINGLE: u8 = 0;
 pub(super) const BRAIN: u8 = 1;
@@ -18,7 +18,7 @@ pub(super) const BYTES: u8 = 5;
 /// Words by which weights are asked for before they are multiplied.
 const AHEAD: usize = 1024;
 
-const fn words(form: u8) -> usize {
+pub(super) const fn words(form: u8) -> usize {
     match form {
         SINGLE => Form::Single.words(),
         BRAIN => Form::Brain.words(),
@@ -32,7 +32,7 @@ const fn words(form: u8) -> usize {
 /// The words from one on, as many as a register holds; `at + 16` words must be there.
 #[inline]
 #[target_feature(enable = "avx512f")]
-unsafe fn load(block: &[u32], at: usize) -> __m512i {
+pub(super) unsafe fn load(block: &[u32], at: usize) -> __m512i {
     debug_assert!(at + LANES <= block.len());
     // SAFETY: the caller's promise.
     unsafe { _mm512_loadu_si512(block.as_ptr().add(at).cast()) }
@@ -60,8 +60,9 @@ unsafe fn number<const FORM: u8>(block: &[u32], place: usize) -> __m512 {
             }
             HALF => _mm512_cvtph_ps(halves(block, place * LANES / 2)),
             _ => {
-                let bytes = _mm_loadu_si128(block.as_ptr().add(place * LANES / 4).cast());
-                _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes))
+                let (word, shift) = byte(place);
+                let moved = _mm512_sllv_epi32(load(block, word * LANES), _mm512_set1_epi32(24 - shift as i32));
+                _mm512_cvtepi32_ps(_mm512_srai_epi32::<24>(moved))
             }
         }
     }
@@ -70,7 +71,7 @@ unsafe fn number<const FORM: u8>(block: &[u32], place: usize) -> __m512 {
 /// Scales and minima of a whole block.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-unsafe fn heads<const FORM: u8>(block: &[u32]) -> (__m512, __m512) {
+pub(super) unsafe fn heads<const FORM: u8>(block: &[u32]) -> (__m512, __m512) {
     const CODES: usize = BLOCK * LANES / 8;
     // SAFETY: the heads of a whole block are inside of it.
     unsafe {
@@ -79,6 +80,16 @@ unsafe fn heads<const FORM: u8>(block: &[u32]) -> (__m512, __m512) {
             WIDE => (_mm512_castsi512_ps(load(block, CODES)), _mm512_castsi512_ps(load(block, CODES + LANES))),
             _ => (_mm512_castsi512_ps(load(block, BLOCK * LANES / 4)), _mm512_setzero_ps()),
         }
+    }
+}
+
+/// Asks memory for what comes soon after a block; asking for what lies behind the end does nothing.
+#[inline]
+pub(super) fn ask_ahead(block: &[u32]) {
+    for line in 0..block.len().div_ceil(LANES) {
+        let place = block.as_ptr().wrapping_add(AHEAD + line * LANES);
+        // SAFETY: a hint, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(place.cast()) };
     }
 }
 
@@ -101,10 +112,7 @@ pub(super) fn few<const FORM: u8, const N: usize>(
     let zero = _mm512_setzero_ps();
     let mut totals = [zero; N];
     for ((block, x), sums) in strip.chunks_exact(words(FORM)).zip(x).zip(sums) {
-        // Memory is asked for what comes soon; asking for what lies behind the end does nothing.
-        for line in 0..words(FORM).div_ceil(LANES) {
-            _mm_prefetch::<_MM_HINT_T0>(block.as_ptr().wrapping_add(AHEAD + line * LANES).cast());
-        }
+        ask_ahead(block);
         // Four sums that do not wait for one another.
         let mut parts = [[zero; N]; 4];
         // SAFETY: `chunks_exact` gives whole blocks.
@@ -153,36 +161,50 @@ pub(super) fn few<const FORM: u8, const N: usize>(
     }
 }
 
+/// Hands the numbers of a whole block to `take`, those of two inputs at a time, with the pair's place.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+pub(super) fn pairs<const FORM: u8>(block: &[u32], mut take: impl FnMut(usize, __m512, __m512)) {
+    debug_assert_eq!(block.len(), words(FORM));
+    // SAFETY: the callers' `chunks_exact` gives whole blocks.
+    unsafe {
+        if matches!(FORM, NIBBLES | WIDE) {
+            let table = table();
+            let (scale, minimum) = heads::<FORM>(block);
+            for group in 0..4 {
+                let mut codes = load(block, group * LANES);
+                for step in 0..4 {
+                    let first = _mm512_permutexvar_ps(codes, table);
+                    let second = _mm512_permutexvar_ps(_mm512_srli_epi32::<4>(codes), table);
+                    codes = _mm512_srli_epi32::<8>(codes);
+                    let of = |codes: __m512| _mm512_fmadd_ps(codes, scale, minimum);
+                    take(group * 4 + step, of(first), of(second));
+                }
+            }
+        } else {
+            let scale = if FORM == BYTES { heads::<FORM>(block).0 } else { _mm512_set1_ps(1.0) };
+            for pair in 0..BLOCK / 2 {
+                let of = |place: usize| {
+                    let number = number::<FORM>(block, place);
+                    if FORM == BYTES { _mm512_mul_ps(number, scale) } else { number }
+                };
+                take(pair, of(2 * pair), of(2 * pair + 1));
+            }
+        }
+    }
+}
+
 /// See [`super::widen`].
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
 pub(super) fn widen<const FORM: u8>(strip: &[u32], panel: &mut [[f32; WIDTH]], column: usize) {
-    let table = table();
     for (block, panel) in strip.chunks_exact(words(FORM)).zip(panel.as_chunks_mut::<BLOCK>().0) {
-        let mut store = |place: usize, value: __m512| {
-            let lanes = &mut panel[place][column * LANES..][..LANES];
-            // SAFETY: sixteen floats are written to sixteen floats.
-            unsafe { _mm512_storeu_ps(lanes.as_mut_ptr(), value) };
-        };
-        // SAFETY: `chunks_exact` gives whole blocks.
-        unsafe {
-            if matches!(FORM, NIBBLES | WIDE) {
-                let (scale, minimum) = heads::<FORM>(block);
-                for group in 0..4 {
-                    let mut codes = load(block, group * LANES);
-                    for step in 0..8 {
-                        let weights = _mm512_permutexvar_ps(codes, table);
-                        codes = _mm512_srli_epi32::<4>(codes);
-                        store(group * 8 + step, _mm512_fmadd_ps(weights, scale, minimum));
-                    }
-                }
-            } else {
-                let scale = if FORM == BYTES { heads::<FORM>(block).0 } else { _mm512_set1_ps(1.0) };
-                for place in 0..BLOCK {
-                    let weights = number::<FORM>(block, place);
-                    store(place, if FORM == BYTES { _mm512_mul_ps(weights, scale) } else { weights });
-                }
+        pairs::<FORM>(block, |pair, first, second| {
+            for (place, value) in [(2 * pair, first), (2 * pair + 1, second)] {
+                let lanes = &mut panel[place][column * LANES..][..LANES];
+                // SAFETY: sixteen floats are written to sixteen floats.
+                unsafe { _mm512_storeu_ps(lanes.as_mut_ptr(), value) };
             }
-        }
+        });
     }
 }
 

@@ -1,10 +1,11 @@
-//! The products of packed weights, for each instruction set: AVX-512, AVX2, and plain Rust, which the compiler turns into
-//! NEON on ARM. Which one runs is found out once, at run time.
+//! The products of packed weights, for each instruction set: AMX, AVX-512 with and without VNNI, AVX2, and plain Rust, which
+//! the compiler turns into NEON on ARM. Which one runs is found out once, at run time.
 //!
-//! This is the only place with unsafe code for packed weights: loads and stores at addresses whose bounds are checked on
-//! entry, and calls of functions for instruction sets that were found to be there.
+//! This and the modules in it are the only place with unsafe code for packed weights: loads and stores at addresses whose
+//! bounds are checked on entry, and calls of functions for instruction sets that were found to be there.
 #![allow(unsafe_code)]
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use super::{BLOCK, Form, LANES, PANEL};
@@ -14,10 +15,23 @@ use crate::model::scratch::Buffer;
 pub(super) const TOKENS: usize = 14;
 /// Outputs of a panel.
 pub(super) const WIDTH: usize = LANES * PANEL;
+/// Rows that a strip is multiplied with at once as it is read, at the most.
+const PASS: usize = 8;
+/// Rows of activations up to which a strip is multiplied as it is read.
+const FEW: usize = 4;
+/// The same where activations are rounded.
+#[cfg(target_arch = "x86_64")]
+const ROUNDED: usize = 48;
 
 /// What this processor can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Level {
+    /// VNNI and tiles of bf16.
+    #[cfg(target_arch = "x86_64")]
+    Amx,
+    /// AVX-512 with products of whole numbers.
+    #[cfg(target_arch = "x86_64")]
+    Vnni,
     #[cfg(target_arch = "x86_64")]
     Avx512,
     #[cfg(target_arch = "x86_64")]
@@ -41,6 +55,12 @@ pub(super) fn levels() -> Vec<Level> {
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512vl")
         {
+            if is_x86_feature_detected!("avx512vnni") {
+                if crate::model::amx::usable() {
+                    levels.push(Level::Amx);
+                }
+                levels.push(Level::Vnni);
+            }
             levels.push(Level::Avx512);
         }
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c") {
@@ -51,180 +71,353 @@ pub(super) fn levels() -> Vec<Level> {
     levels
 }
 
+impl Level {
+    /// What it is called.
+    fn name(self) -> &'static str {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Amx => "AMX",
+            #[cfg(target_arch = "x86_64")]
+            Self::Vnni => "AVX-512 VNNI",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => "AVX-512",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => "AVX2",
+            Self::Plain if cfg!(target_arch = "aarch64") => "NEON",
+            Self::Plain => "plain",
+        }
+    }
+
+    /// Whether there are products of whole numbers.
+    fn rounds(self) -> bool {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Amx | Self::Vnni => true,
+            _ => false,
+        }
+    }
+
+    /// Rows that are multiplied with a panel at once.
+    fn tokens(self) -> usize {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Amx => crate::model::amx::TOKENS,
+            #[cfg(target_arch = "x86_64")]
+            Self::Vnni | Self::Avx512 => TOKENS,
+            _ => 3,
+        }
+    }
+}
+
 /// The instruction set that products run on, as `AVX-512`.
 pub fn instructions() -> &'static str {
+    LEVEL.name()
+}
+
+/// How products are made here, for which rows, and why, in words.
+pub fn ways() -> String {
+    let few = format!("for up to {FEW} rows at once as they are read, which memory decides");
+    let panels = "for more rows widened to f32 in panels that stay in the cache, which products decide";
+    let rounded =
+        "texts, of which each step has few rows, with activations rounded to 16 bits, in products of whole numbers";
     match *LEVEL {
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => "AVX-512",
+        Level::Amx => format!(
+            "AMX; 4 bits, and 8 bits for up to 64 rows, in tiles of codes, which are widened in no time; others {few}, and for \
+             more rows as two tiles of bf16 each, which have the products of f32 at three times its speed; {rounded}"
+        ),
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => "AVX2",
-        Level::Plain if cfg!(target_arch = "aarch64") => "NEON",
-        Level::Plain => "plain",
+        Level::Vnni => format!("AVX-512; {few}; {panels}; {rounded}"),
+        level => format!("{}; {few}; {panels}", level.name()),
     }
 }
 
-/// One strip times up to four rows of activations: `blocks` holds their blocks, those of all rows together, `sums` the sum
-/// of each, `results` is set to the outputs of each row.
-pub(super) fn few(form: Form, strip: &[u32], blocks: &[f32], sums: &[f32], results: &mut [[f32; LANES]]) {
-    few_at(*LEVEL, form, strip, blocks, sums, results);
+/// How a product is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Strips are multiplied as they are read.
+    Few,
+    /// Strips' codes are multiplied, in tiles.
+    Codes,
+    /// Strips are widened to panels that stay in a cache.
+    Panels,
 }
 
-/// [`few`] on a given instruction set, which must be there.
-pub(super) fn few_at(
-    level: Level,
-    form: Form,
-    strip: &[u32],
-    blocks: &[f32],
-    sums: &[f32],
-    results: &mut [[f32; LANES]],
-) {
-    match results.len() {
-        1 => few_of::<1>(level, form, strip, blocks, sums, results),
-        2 => few_of::<2>(level, form, strip, blocks, sums, results),
-        3 => few_of::<3>(level, form, strip, blocks, sums, results),
-        _ => few_of::<4>(level, form, strip, blocks, sums, results),
+/// The way that is fastest for so many rows of activations; with `rounded`, these may be rounded to 16 bits.
+pub(super) fn way(level: Level, form: Form, rows: usize, rounded: bool) -> Way {
+    match level {
+        #[cfg(target_arch = "x86_64")]
+        Level::Amx if form.has_codes() => match rows {
+            1 => Way::Few,
+            _ if rounded && rows <= codes::rounded_rows(form) => Way::Few,
+            _ if rows <= codes::most_rows(form) => Way::Codes,
+            _ => Way::Panels,
+        },
+        #[cfg(target_arch = "x86_64")]
+        Level::Vnni if form.has_codes() && rounded && rows <= ROUNDED => Way::Few,
+        _ if rows <= FEW => Way::Few,
+        _ => Way::Panels,
     }
 }
 
-fn few_of<const N: usize>(
+/// Rows up to which the numbers of one may depend, in their last bits, on how many there are.
+pub(super) fn few_rows(level: Level, form: Form) -> usize {
+    match level {
+        #[cfg(target_arch = "x86_64")]
+        Level::Amx if form.has_codes() => codes::few_rows(form),
+        _ => FEW,
+    }
+}
+
+/// See [`codes::product`]; the level must have tiles.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn by_codes(form: Form, strips: &[u32], blocks: usize, x: &[f32], out: &mut [f32], width: usize, add: bool) {
+    debug_assert!(levels().contains(&Level::Amx));
+    // SAFETY: levels are those that were found to be there.
+    unsafe { codes::product(form, strips, blocks, x, out, width, add) };
+}
+
+/// Calls a function of an instruction set that is compiled for each form.
+#[cfg(target_arch = "x86_64")]
+macro_rules! of_form {
+    ($form:expr, $set:ident::$function:ident::<FORM $(, $rows:ident)?>($($argument:expr),*)) => {
+        match $form {
+            Form::Single => $set::$function::<{ avx512::SINGLE } $(, $rows)?>($($argument),*),
+            Form::Brain => $set::$function::<{ avx512::BRAIN } $(, $rows)?>($($argument),*),
+            Form::Half => $set::$function::<{ avx512::HALF } $(, $rows)?>($($argument),*),
+            Form::Nibbles => $set::$function::<{ avx512::NIBBLES } $(, $rows)?>($($argument),*),
+            Form::WideNibbles => $set::$function::<{ avx512::WIDE } $(, $rows)?>($($argument),*),
+            Form::Bytes => $set::$function::<{ avx512::BYTES } $(, $rows)?>($($argument),*),
+        }
+    };
+}
+
+/// Calls a function with the number of rows of a pass as a constant.
+macro_rules! by_rows {
+    ($rows:expr, $constant:ident => $call:expr) => {
+        by_rows!(@ $rows, $constant, $call, 1 2 3 4 5 6 7 8)
+    };
+    (@ $rows:expr, $constant:ident, $call:expr, $($count:literal)*) => {
+        match $rows {
+            $($count => {
+                const $constant: usize = $count;
+                $call
+            })*
+            _ => {}
+        }
+    };
+}
+
+/// A few rows of activations, as they are multiplied with strips that are being read: in passes of some rows.
+pub(super) struct Few {
     level: Level,
     form: Form,
-    strip: &[u32],
-    blocks: &[f32],
-    sums: &[f32],
-    results: &mut [[f32; LANES]],
-) {
-    let Ok(results) = <&mut [[f32; LANES]; N]>::try_from(results) else { return };
-    let count = strip.len() / form.words();
-    let (x, sums) = (blocks.as_chunks::<BLOCK>().0.as_chunks::<N>().0, sums.as_chunks::<N>().0);
-    assert!(x.len() >= count && sums.len() >= count, "activations of {count} blocks");
+    rows: usize,
+    rounded: bool,
+    passes: Vec<Pass>,
+}
+
+/// Up to [`PASS`] rows: their blocks one after another, and in each of them those of all rows together.
+struct Pass {
+    rows: usize,
+    /// 32 floats of each row, or sixteen pairs of whole numbers.
+    blocks: Buffer,
+    /// What whole numbers are multiplied by.
+    scales: Buffer,
+    /// The sum of each: what minima are multiplied by.
+    sums: Buffer,
+}
+
+impl Pass {
+    fn of(x: &[f32], columns: usize, rounded: bool) -> Self {
+        let (rows, blocks) = (x.len() / columns, columns.div_ceil(BLOCK));
+        let size = rows * if rounded { LANES } else { BLOCK };
+        let mut pass = Self {
+            rows,
+            blocks: Buffer::zeros(blocks * size),
+            scales: Buffer::of(blocks * rows),
+            sums: Buffer::of(blocks * rows),
+        };
+        for (row, x) in x.chunks_exact(columns).enumerate() {
+            let places = pass.scales.iter_mut().zip(pass.sums.iter_mut()).skip(row).step_by(rows);
+            for ((x, block), (_scale, sum)) in x.chunks(BLOCK).zip(pass.blocks.chunks_exact_mut(size)).zip(places) {
+                *sum = x.iter().sum();
+                #[cfg(target_arch = "x86_64")]
+                if let (true, Some(x)) = (rounded, x.first_chunk()) {
+                    if let Some(pairs) = block.as_chunks_mut().0.get_mut(row) {
+                        // SAFETY: nothing is rounded but where VNNI was found to be there.
+                        *_scale = unsafe { vnni::round(x, pairs) };
+                    }
+                    continue;
+                }
+                block[row * BLOCK..][..x.len()].copy_from_slice(x);
+            }
+        }
+        pass
+    }
+}
+
+impl Few {
+    /// Rows of `columns` activations for weights of a form; with `rounded`, they are rounded where that is faster.
+    pub(super) fn of(level: Level, form: Form, x: &[f32], columns: usize, rounded: bool) -> Self {
+        let rounded = rounded && level.rounds() && form.has_codes();
+        let most = if rounded { PASS } else { PASS / 2 };
+        let rows = x.len() / columns.max(1);
+        let pass = |x| Pass::of(x, columns, rounded);
+        Self { level, form, rows, rounded, passes: x.chunks((most * columns).max(1)).map(pass).collect() }
+    }
+
+    /// Strips, of `words` words each, times all rows: `results` is set to the outputs, those of a strip together.
+    pub(super) fn times(&self, strips: &[u32], words: usize, results: &mut [[f32; LANES]]) {
+        for (strip, results) in strips.chunks_exact(words.max(1)).zip(results.chunks_exact_mut(self.rows.max(1))) {
+            let mut rest = results;
+            for pass in &self.passes {
+                let Some((results, behind)) = rest.split_at_mut_checked(pass.rows) else { return };
+                rest = behind;
+                by_rows!(pass.rows, N => self.pass::<N>(pass, strip, results));
+            }
+        }
+    }
+
+    fn pass<const N: usize>(&self, pass: &Pass, strip: &[u32], results: &mut [[f32; LANES]]) {
+        let Ok(results) = <&mut [[f32; LANES]; N]>::try_from(results) else { return };
+        let form = self.form;
+        let count = strip.len() / form.words();
+        let sums = pass.sums.as_chunks::<N>().0;
+        #[cfg(target_arch = "x86_64")]
+        if self.rounded {
+            let x = pass.blocks.as_chunks::<LANES>().0.as_chunks::<N>().0;
+            let scales = pass.scales.as_chunks::<N>().0;
+            assert!(x.len() >= count && scales.len() >= count && sums.len() >= count, "activations of {count} blocks");
+            // SAFETY: levels are those that were found to be there.
+            unsafe {
+                match form {
+                    Form::Nibbles => vnni::few::<{ avx512::NIBBLES }, N>(strip, x, scales, sums, results),
+                    Form::WideNibbles => vnni::few::<{ avx512::WIDE }, N>(strip, x, scales, sums, results),
+                    _ => vnni::few::<{ avx512::BYTES }, N>(strip, x, scales, sums, results),
+                }
+            }
+            return;
+        }
+        let x = pass.blocks.as_chunks::<BLOCK>().0.as_chunks::<N>().0;
+        assert!(x.len() >= count && sums.len() >= count, "activations of {count} blocks");
+        match self.level {
+            // SAFETY: levels are those that were found to be there.
+            #[cfg(target_arch = "x86_64")]
+            Level::Amx | Level::Vnni | Level::Avx512 => unsafe {
+                of_form!(form, avx512::few::<FORM, N>(strip, x, sums, results));
+            },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => unsafe { avx2::few::<N>(form, strip, x, sums, results) },
+            Level::Plain => plain::few::<N, false>(form, strip, x, sums, results),
+        }
+    }
+}
+
+/// Some strips side by side, widened: panels of [`WIDTH`] outputs for a range of inputs.
+pub(super) struct Panels<'a> {
+    /// Panels one after another, of `size` numbers each.
+    pub(super) numbers: &'a [f32],
+    pub(super) size: usize,
+    /// The inputs: whole blocks, but for the last one.
+    pub(super) inputs: Range<usize>,
+}
+
+/// Widens blocks of a strip into columns `place * 16` and on of a panel. For AMX that is tiles of bf16, and else rows of
+/// [`WIDTH`] numbers for one input each.
+pub(super) fn widen(level: Level, form: Form, strip: &[u32], panel: &mut [f32], place: usize) {
+    let inputs = panel.len() / WIDTH;
+    assert!(inputs * form.words() >= strip.len() * BLOCK && place < PANEL, "a panel of {inputs} inputs");
     match level {
         // SAFETY: levels are those that were found to be there.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => unsafe {
-            match form {
-                Form::Single => avx512::few::<{ avx512::SINGLE }, N>(strip, x, sums, results),
-                Form::Brain => avx512::few::<{ avx512::BRAIN }, N>(strip, x, sums, results),
-                Form::Half => avx512::few::<{ avx512::HALF }, N>(strip, x, sums, results),
-                Form::Nibbles => avx512::few::<{ avx512::NIBBLES }, N>(strip, x, sums, results),
-                Form::WideNibbles => avx512::few::<{ avx512::WIDE }, N>(strip, x, sums, results),
-                Form::Bytes => avx512::few::<{ avx512::BYTES }, N>(strip, x, sums, results),
-            }
+        Level::Amx => unsafe { of_form!(form, amx::widen::<FORM>(strip, panel, place)) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Level::Vnni | Level::Avx512 => unsafe {
+            of_form!(form, avx512::widen::<FORM>(strip, panel.as_chunks_mut().0, place));
         },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => unsafe { few_avx2::<N>(form, strip, x, sums, results) },
-        Level::Plain => few_plain::<N, false>(form, strip, x, sums, results),
+        Level::Avx2 => unsafe { avx2::widen(form, strip, panel.as_chunks_mut().0, place) },
+        Level::Plain => plain::widen::<false>(form, strip, panel.as_chunks_mut().0, place),
     }
 }
 
-/// Widens a strip into columns `place * 16` and on of a panel, whose rows are [`WIDTH`] numbers for one input each.
-pub(super) fn widen(form: Form, strip: &[u32], panel: &mut [f32], place: usize) {
-    widen_at(*LEVEL, form, strip, panel, place);
+/// Rows of activations, turned for products with panels: some rows at a time, those of one input together.
+pub(super) struct Turned {
+    level: Level,
+    columns: usize,
+    numbers: Buffer,
 }
 
-/// [`widen`] on a given instruction set. A strip that is not there, behind the last row, is not written.
-pub(super) fn widen_at(level: Level, form: Form, strip: &[u32], panel: &mut [f32], place: usize) {
-    let rows = panel.as_chunks_mut::<WIDTH>().0;
-    assert!(rows.len() * form.words() >= strip.len() * BLOCK && place < PANEL, "a panel of {} inputs", rows.len());
-    match level {
-        // SAFETY: levels are those that were found to be there.
+impl Turned {
+    /// Rows of `columns` activations.
+    pub(super) fn of(level: Level, x: &[f32], columns: usize) -> Self {
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => unsafe {
-            match form {
-                Form::Single => avx512::widen::<{ avx512::SINGLE }>(strip, rows, place),
-                Form::Brain => avx512::widen::<{ avx512::BRAIN }>(strip, rows, place),
-                Form::Half => avx512::widen::<{ avx512::HALF }>(strip, rows, place),
-                Form::Nibbles => avx512::widen::<{ avx512::NIBBLES }>(strip, rows, place),
-                Form::WideNibbles => avx512::widen::<{ avx512::WIDE }>(strip, rows, place),
-                Form::Bytes => avx512::widen::<{ avx512::BYTES }>(strip, rows, place),
-            }
-        },
-        // SAFETY: as above.
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => unsafe { widen_avx2(form, strip, rows, place) },
-        Level::Plain => widen_plain::<false>(form, strip, rows, place),
-    }
-}
-
-/// Rows of activations for [`many`]: some rows at a time, those of one input together.
-pub(super) fn turn(x: &[f32], columns: usize) -> Buffer {
-    turn_at(*LEVEL, x, columns)
-}
-
-/// [`turn`] for a given instruction set.
-pub(super) fn turn_at(level: Level, x: &[f32], columns: usize) -> Buffer {
-    let mut turned = Buffer::of(x.len());
-    let most = tokens(level) * columns;
-    for (rows, turned) in x.chunks(most).zip(turned.chunks_mut(most)) {
-        match rows.len() / columns.max(1) {
-            TOKENS => turn_rows::<TOKENS>(rows, columns, turned),
-            3 => turn_rows::<3>(rows, columns, turned),
-            count => {
-                for (row, x) in rows.chunks_exact(columns).enumerate() {
-                    for (place, x) in turned.chunks_exact_mut(count).zip(x) {
-                        place[row] = *x;
+        if level == Level::Amx {
+            return Self { level, columns, numbers: amx::turn(x, columns) };
+        }
+        let mut numbers = Buffer::of(x.len());
+        let most = level.tokens() * columns;
+        for (rows, turned) in x.chunks(most.max(1)).zip(numbers.chunks_mut(most.max(1))) {
+            match rows.len() / columns {
+                TOKENS => turn::<TOKENS>(rows, columns, turned),
+                3 => turn::<3>(rows, columns, turned),
+                count => {
+                    for (row, x) in rows.chunks_exact(columns).enumerate() {
+                        for (place, x) in turned.chunks_exact_mut(count).zip(x) {
+                            place[row] = *x;
+                        }
                     }
                 }
             }
         }
+        Self { level, columns, numbers }
     }
-    turned
-}
 
-/// So many rows, whose number the compiler knows: one input of all of them at a time.
-fn turn_rows<const T: usize>(rows: &[f32], columns: usize, turned: &mut [f32]) {
-    let rows: [&[f32]; T] = std::array::from_fn(|row| &rows[row * columns..][..columns]);
-    for (column, place) in turned.as_chunks_mut::<T>().0.iter_mut().enumerate().take(columns) {
-        for (place, row) in place.iter_mut().zip(rows) {
-            *place = row[column];
+    /// The products with panels, for all rows, into outputs from `first` on of rows of `width`, to which they are added with
+    /// `add`. Outputs behind the last go nowhere.
+    pub(super) fn times(&self, panels: &Panels<'_>, out: &mut [f32], width: usize, first: usize, add: bool) {
+        let Self { level, columns, ref numbers } = *self;
+        if columns == 0 || first >= width {
+            return;
+        }
+        #[cfg(target_arch = "x86_64")]
+        if level == Level::Amx {
+            // SAFETY: levels are those that were found to be there.
+            return unsafe { amx::many(panels, numbers, columns, out, width, first, add) };
+        }
+        let most = level.tokens();
+        let mut sums = [[0.0; WIDTH]; TOKENS];
+        // Activations stay in the first-level cache for all panels.
+        for (x, out) in numbers.chunks(most * columns).zip(out.chunks_mut(most * width)) {
+            let rows = x.len() / columns;
+            let (x, sums) = (&x[panels.inputs.start * rows..panels.inputs.end * rows], &mut sums[..rows]);
+            for (index, panel) in panels.numbers.chunks_exact(panels.size).enumerate() {
+                let panel = &panel.as_chunks::<WIDTH>().0[..panels.inputs.len()];
+                match level {
+                    // SAFETY: levels are those that were found to be there.
+                    #[cfg(target_arch = "x86_64")]
+                    Level::Amx | Level::Vnni | Level::Avx512 => unsafe { avx512::tiles(panel, x, sums) },
+                    // SAFETY: as above.
+                    #[cfg(target_arch = "x86_64")]
+                    Level::Avx2 => unsafe { avx2::tiles(panel, x, sums) },
+                    Level::Plain => plain::tiles::<false>(panel, x, sums),
+                }
+                put(sums, out, width, first + index * WIDTH, add);
+            }
         }
     }
 }
 
-/// Rows of activations that are multiplied with a panel at once.
-fn tokens(level: Level) -> usize {
-    match level {
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => TOKENS,
-        _ => 3,
-    }
-}
-
-/// Panels, each of `size` numbers, times all of `x`, turned rows of `columns` activations, into outputs from `first` on of
-/// each row of `out`.
-#[allow(clippy::too_many_arguments)]
-pub(super) fn many(
-    level: Level,
-    panels: &[f32],
-    size: usize,
-    x: &[f32],
-    columns: usize,
-    out: &mut [f32],
-    width: usize,
-    first: usize,
-    add: bool,
-) {
-    if columns == 0 || first >= width {
-        return;
-    }
-    let most = tokens(level);
-    let mut sums = [[0.0; WIDTH]; TOKENS];
-    // Activations stay in the first-level cache for all panels.
-    for (x, out) in x.chunks(most * columns).zip(out.chunks_mut(most * width)) {
-        let sums = &mut sums[..x.len() / columns];
-        for (index, panel) in panels.chunks_exact(size).enumerate() {
-            let panel = &panel.as_chunks::<WIDTH>().0[..columns];
-            match level {
-                // SAFETY: levels are those that were found to be there.
-                #[cfg(target_arch = "x86_64")]
-                Level::Avx512 => unsafe { avx512::tiles(panel, x, sums) },
-                // SAFETY: as above.
-                #[cfg(target_arch = "x86_64")]
-                Level::Avx2 => unsafe { tiles_avx2(panel, x, sums) },
-                Level::Plain => tiles_plain::<false>(panel, x, sums),
-            }
-            put(sums, out, width, first + index * WIDTH, add);
+/// So many rows, whose number the compiler knows: one input of all of them at a time.
+fn turn<const T: usize>(rows: &[f32], columns: usize, turned: &mut [f32]) {
+    let rows: [&[f32]; T] = std::array::from_fn(|row| &rows[row * columns..][..columns]);
+    for (column, place) in turned.as_chunks_mut::<T>().0.iter_mut().enumerate().take(columns) {
+        for (place, row) in place.iter_mut().zip(rows) {
+            *place = row[column];
         }
     }
 }
@@ -242,169 +435,20 @@ fn put(sums: &[[f32; WIDTH]], out: &mut [f32], width: usize, first: usize, add: 
     }
 }
 
-/// `a · b + c`, in one rounding where that is one instruction.
-#[inline(always)]
-fn fused<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
-    if FMA { a.mul_add(b, c) } else { a * b + c }
-}
-
-/// The numbers of all rows of a strip at one place of a block, before scales, and whether there are scales.
-#[inline(always)]
-fn lanes(form: Form, block: &[u32], place: usize) -> [f32; LANES] {
-    let mut lanes = [0.0; LANES];
-    match form {
-        Form::Nibbles | Form::WideNibbles => {
-            let shift = place % 8 * 4;
-            for (lane, word) in lanes.iter_mut().zip(&block[place / 8 * LANES..][..LANES]) {
-                *lane = (word >> shift & 15) as i32 as f32;
-            }
-        }
-        Form::Single => {
-            for (lane, word) in lanes.iter_mut().zip(&block[place * LANES..][..LANES]) {
-                *lane = f32::from_bits(*word);
-            }
-        }
-        Form::Bytes => {
-            let words = &block[place * LANES / 4..][..LANES / 4];
-            for (place, lane) in lanes.iter_mut().enumerate() {
-                *lane = f32::from((words[place / 4] >> (place % 4 * 8)) as i8);
-            }
-        }
-        Form::Brain | Form::Half => {
-            let words = &block[place * LANES / 2..][..LANES / 2];
-            for (place, lane) in lanes.iter_mut().enumerate() {
-                let bits = (words[place / 2] >> (place % 2 * 16)) as u16;
-                *lane = if form == Form::Brain { f32::from_bits(u32::from(bits) << 16) } else { from_half(bits) };
-            }
-        }
-    }
-    lanes
-}
-
-#[inline(always)]
-fn from_half(bits: u16) -> f32 {
-    half::f16::from_bits(bits).to_f32()
-}
-
-/// Scales and minima of a block's rows; none where numbers are what they are.
-#[inline(always)]
-fn heads(form: Form, block: &[u32]) -> Option<([f32; LANES], [f32; LANES])> {
-    let codes = BLOCK * LANES / 8;
-    let wide = |first: usize| std::array::from_fn(|lane| f32::from_bits(block[first + lane]));
-    let narrow =
-        |first: usize| std::array::from_fn(|lane| from_half((block[first + lane / 2] >> (lane % 2 * 16)) as u16));
-    match form {
-        Form::Single | Form::Brain | Form::Half => None,
-        Form::Nibbles => Some((narrow(codes), narrow(codes + LANES / 2))),
-        Form::WideNibbles => Some((wide(codes), wide(codes + LANES))),
-        Form::Bytes => Some((wide(BLOCK * LANES / 4), [0.0; LANES])),
-    }
-}
-
-#[inline(always)]
-fn few_plain<const N: usize, const FMA: bool>(
-    form: Form,
-    strip: &[u32],
-    x: &[[[f32; BLOCK]; N]],
-    sums: &[[f32; N]],
-    results: &mut [[f32; LANES]; N],
-) {
-    let mut totals = [[0.0; LANES]; N];
-    for ((block, x), sums) in strip.chunks_exact(form.words()).zip(x).zip(sums) {
-        let mut parts = [[0.0; LANES]; N];
-        for place in 0..BLOCK {
-            let lanes = lanes(form, block, place);
-            for (part, x) in parts.iter_mut().zip(x) {
-                for (part, lane) in part.iter_mut().zip(lanes) {
-                    *part = fused::<FMA>(lane, x[place], *part);
-                }
-            }
-        }
-        let heads = heads(form, block);
-        for ((total, part), sum) in totals.iter_mut().zip(parts).zip(sums) {
-            for lane in 0..LANES {
-                total[lane] = match heads {
-                    Some((scale, minimum)) => {
-                        fused::<FMA>(minimum[lane], *sum, fused::<FMA>(scale[lane], part[lane], total[lane]))
-                    }
-                    None => total[lane] + part[lane],
-                };
-            }
-        }
-    }
-    *results = totals;
-}
-
-#[inline(always)]
-fn widen_plain<const FMA: bool>(form: Form, strip: &[u32], panel: &mut [[f32; WIDTH]], column: usize) {
-    for (block, panel) in strip.chunks_exact(form.words()).zip(panel.chunks_exact_mut(BLOCK)) {
-        let heads = heads(form, block);
-        for (place, row) in panel.iter_mut().enumerate() {
-            let lanes = lanes(form, block, place);
-            for (lane, out) in row[column * LANES..][..LANES].iter_mut().enumerate() {
-                *out = match heads {
-                    Some((scale, minimum)) => fused::<FMA>(lanes[lane], scale[lane], minimum[lane]),
-                    None => lanes[lane],
-                };
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn tiles_plain<const FMA: bool>(panel: &[[f32; WIDTH]], x: &[f32], sums: &mut [[f32; WIDTH]]) {
-    match sums.len() {
-        1 => tile_plain::<1, FMA>(panel, x, sums),
-        2 => tile_plain::<2, FMA>(panel, x, sums),
-        _ => tile_plain::<3, FMA>(panel, x, sums),
-    }
-}
-
-#[inline(always)]
-fn tile_plain<const T: usize, const FMA: bool>(panel: &[[f32; WIDTH]], x: &[f32], sums: &mut [[f32; WIDTH]]) {
-    let mut totals = [[0.0; WIDTH]; T];
-    for (x, weights) in x.as_chunks::<T>().0.iter().zip(panel) {
-        for (total, &x) in totals.iter_mut().zip(x) {
-            for (total, weight) in total.iter_mut().zip(weights) {
-                *total = fused::<FMA>(*weight, x, *total);
-            }
-        }
-    }
-    sums.copy_from_slice(&totals);
-}
-
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,f16c")]
-fn few_avx2<const N: usize>(
-    form: Form,
-    strip: &[u32],
-    x: &[[[f32; BLOCK]; N]],
-    sums: &[[f32; N]],
-    results: &mut [[f32; LANES]; N],
-) {
-    // Known to the compiler in each arm, so that no number is asked for its form.
-    match form {
-        Form::Single => few_plain::<N, true>(Form::Single, strip, x, sums, results),
-        Form::Brain => few_plain::<N, true>(Form::Brain, strip, x, sums, results),
-        Form::Half => few_plain::<N, true>(Form::Half, strip, x, sums, results),
-        Form::Nibbles => few_plain::<N, true>(Form::Nibbles, strip, x, sums, results),
-        Form::WideNibbles => few_plain::<N, true>(Form::WideNibbles, strip, x, sums, results),
-        Form::Bytes => few_plain::<N, true>(Form::Bytes, strip, x, sums, results),
-    }
-}
-
+#[path = "amx.rs"]
+mod amx;
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,f16c")]
-fn widen_avx2(form: Form, strip: &[u32], panel: &mut [[f32; WIDTH]], column: usize) {
-    widen_plain::<true>(form, strip, panel, column);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,f16c")]
-fn tiles_avx2(panel: &[[f32; WIDTH]], x: &[f32], sums: &mut [[f32; WIDTH]]) {
-    tiles_plain::<true>(panel, x, sums);
-}
-
+#[path = "avx2.rs"]
+mod avx2;
 #[cfg(target_arch = "x86_64")]
 #[path = "avx512.rs"]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+#[path = "codes.rs"]
+mod codes;
+#[path = "plain.rs"]
+mod plain;
+#[cfg(target_arch = "x86_64")]
+#[path = "vnni.rs"]
+mod vnni;

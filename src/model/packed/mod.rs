@@ -9,18 +9,19 @@
 mod kernel;
 mod pack;
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::scratch::Buffer;
+use kernel::{Level, Way};
 
-pub use kernel::instructions;
+pub use kernel::{instructions, ways};
 
 /// Rows of a strip.
 pub const LANES: usize = 16;
 /// Inputs that share a scale.
 pub const BLOCK: usize = 32;
-/// Rows of activations up to which a strip is multiplied as it is read.
-pub const FEW: usize = 4;
 /// Strips of a panel.
 const PANEL: usize = 2;
 /// Numbers of panels below which a second thread costs more than it brings: waking it takes some ten microseconds.
@@ -30,6 +31,8 @@ const MANY_THREADS: usize = 1 << 22;
 const FEW_THREADS: usize = 1 << 16;
 /// Rows of activations from which on threads take rows instead of outputs.
 const SHARE: usize = 64;
+/// Blocks of inputs of a panel: so many that some rows' activations stay in a second-level cache, too.
+const DEEP: usize = 24;
 /// Bytes of panels that all activations are multiplied with before the next are widened; they stay in a second-level cache.
 const GROUP_BYTES: usize = 768 << 10;
 
@@ -51,6 +54,11 @@ pub enum Form {
 }
 
 impl Form {
+    /// Whether its numbers are codes of four or eight bits, with scales.
+    const fn has_codes(self) -> bool {
+        matches!(self, Self::Nibbles | Self::WideNibbles | Self::Bytes)
+    }
+
     /// 32-bit words of one strip and block.
     const fn words(self) -> usize {
         match self {
@@ -73,6 +81,12 @@ impl Form {
             Self::Bytes => "8 bits",
         }
     }
+}
+
+/// Where the byte at a place of a block is, in each row's words: which of them, and by how many bits it is shifted. A word has
+/// those of eight inputs that are at even places, the next one the others: shifts bring four-bit codes in that order.
+const fn byte(place: usize) -> (usize, usize) {
+    (place / 8 * 2 + place % 2, place % 8 / 2 * 8)
 }
 
 /// A matrix `[rows, columns]` of weights: `rows` outputs of `columns` inputs.
@@ -121,47 +135,56 @@ impl Packed {
         true
     }
 
-    /// `out (+)= x · weightᵀ`: `x` holds rows of `columns` elements, `out` as many rows of `rows` elements.
+    /// Rows of activations up to which one's outputs may depend, in their last bits, on how many there are.
+    pub fn few_rows(&self) -> usize {
+        kernel::few_rows(kernel::level(), self.form)
+    }
+
+    /// `out (+)= x · weightᵀ`: `x` holds rows of `columns` elements, `out` as many rows of `rows` elements. With `rounded`,
+    /// few rows are rounded to 16 bits where that is faster: an output is off by some 1e-5 of its terms then.
     ///
     /// # Panics
     /// When the lengths do not match: a mistake of the caller, never of the input.
-    pub fn product(&self, out: &mut [f32], x: &[f32], add: bool, threads: usize) {
+    pub fn product(&self, out: &mut [f32], x: &[f32], add: bool, threads: usize, rounded: bool) {
         let count = x.len() / self.columns.max(1);
         assert_eq!(x.len(), count * self.columns, "activations");
         assert_eq!(out.len(), count * self.rows, "outputs");
         if count == 0 || self.rows == 0 {
             return;
         }
-        if count <= FEW { self.few(out, x, count, add, threads) } else { self.many(out, x, count, add, threads) }
+        let level = kernel::level();
+        match kernel::way(level, self.form, count, rounded) {
+            Way::Few => self.few(out, x, count, add, threads, rounded),
+            #[cfg(target_arch = "x86_64")]
+            Way::Codes => {
+                let by = |strips: Range<usize>, out: &mut [f32], x: &[f32], width: usize, add: bool| {
+                    let words = self.blocks * self.form.words();
+                    let strips = self.words.get(strips.start * words..strips.end * words).unwrap_or_default();
+                    kernel::by_codes(self.form, strips, self.blocks, x, out, width, add);
+                };
+                self.many(out, x, count, add, threads, LANES, by);
+            }
+            _ => {
+                let by = |panels: Range<usize>, out: &mut [f32], x: &[f32], width: usize, add: bool| {
+                    self.by_panel(level, panels, out, x, width, add);
+                };
+                self.many(out, x, count, add, threads, LANES * PANEL, by);
+            }
+        }
     }
 
     /// Strips are multiplied as they are read.
-    fn few(&self, out: &mut [f32], x: &[f32], count: usize, add: bool, threads: usize) {
-        // Blocks of activations one after another, those of all rows together, with their sums: what minima are multiplied by.
-        let mut blocks = Buffer::zeros(self.blocks * count * BLOCK);
-        let mut sums = Buffer::of(self.blocks * count);
-        for (row, x) in x.chunks_exact(self.columns).enumerate() {
-            for (block, x) in x.chunks(BLOCK).enumerate() {
-                let place = block * count + row;
-                blocks[place * BLOCK..][..x.len()].copy_from_slice(x);
-                sums[place] = x.iter().sum();
-            }
-        }
+    fn few(&self, out: &mut [f32], x: &[f32], count: usize, add: bool, threads: usize, rounded: bool) {
+        let few = kernel::Few::of(kernel::level(), self.form, x, self.columns, rounded);
         let strips = self.rows.div_ceil(LANES);
-        let of = |strip: usize, results: &mut [[f32; LANES]]| {
-            kernel::few(self.form, self.strip(strip), &blocks, &sums, results);
-        };
+        let words = self.blocks * self.form.words();
         let mut results = vec![[0.0; LANES]; strips * count];
         if threads > 1 && self.rows * self.columns > FEW_THREADS {
             let part = strips.div_ceil(threads * 2).max(1);
-            results.par_chunks_mut(part * count).enumerate().for_each(|(index, results)| {
-                results
-                    .chunks_exact_mut(count)
-                    .enumerate()
-                    .for_each(|(strip, results)| of(index * part + strip, results));
-            });
+            let parts = self.words.par_chunks(part * words).zip(results.par_chunks_mut(part * count));
+            parts.for_each(|(strips, results)| few.times(strips, words, results));
         } else {
-            results.chunks_exact_mut(count).enumerate().for_each(|(strip, results)| of(strip, results));
+            few.times(&self.words, words, &mut results);
         }
         for (row, out) in out.chunks_exact_mut(self.rows).enumerate() {
             for (strip, out) in out.chunks_mut(LANES).enumerate() {
@@ -172,25 +195,35 @@ impl Packed {
         }
     }
 
-    /// Panels of strips are widened, and multiplied with all activations that fit into a cache.
-    fn many(&self, out: &mut [f32], x: &[f32], count: usize, add: bool, threads: usize) {
-        let width = LANES * PANEL;
-        let panels = self.rows.div_ceil(width);
+    /// Splits a product over threads: rows where there are enough, or else parts of `width` outputs. `by` makes the product of
+    /// a range of parts, with the outputs of these, rows of them of some width.
+    #[allow(clippy::too_many_arguments)]
+    fn many(
+        &self,
+        out: &mut [f32],
+        x: &[f32],
+        count: usize,
+        add: bool,
+        threads: usize,
+        width: usize,
+        by: impl Fn(Range<usize>, &mut [f32], &[f32], usize, bool) + Sync,
+    ) {
+        let parts = self.rows.div_ceil(width);
         if threads > 1 && count >= threads * SHARE {
-            // Each thread widens all panels for rows of its own: beside so many rows that is little.
-            let part = count.div_ceil(threads);
-            let parts = x.par_chunks(part * self.columns).zip(out.par_chunks_mut(part * self.rows));
-            parts.for_each(|(x, out)| self.by_panel(0..panels, out, x, self.rows, add));
+            // Each thread widens all weights for rows of its own: beside so many rows that is little.
+            let rows = count.div_ceil(threads);
+            let shares = x.par_chunks(rows * self.columns).zip(out.par_chunks_mut(rows * self.rows));
+            shares.for_each(|(x, out)| by(0..parts, out, x, self.rows, add));
         } else if threads > 1 && self.rows * self.columns > MANY_THREADS {
-            let part = panels.div_ceil(threads);
-            let columns: Vec<(usize, Vec<f32>)> = (0..panels.div_ceil(part))
+            let share = parts.div_ceil(threads);
+            let columns: Vec<(usize, Buffer)> = (0..parts.div_ceil(share))
                 .into_par_iter()
                 .map(|index| {
-                    let first = index * part;
-                    let of = first..panels.min(first + part);
+                    let first = index * share;
+                    let of = first..parts.min(first + share);
                     let columns = (of.len() * width).min(self.rows - first * width);
-                    let mut out = vec![0.0; count * columns];
-                    self.by_panel(of, &mut out, x, columns, false);
+                    let mut out = Buffer::of(count * columns);
+                    by(of, &mut out, x, columns, false);
                     (columns, out)
                 })
                 .collect();
@@ -201,27 +234,37 @@ impl Packed {
                 }
             }
         } else {
-            self.by_panel(0..panels, out, x, self.rows, add);
+            by(0..parts, out, x, self.rows, add);
         }
     }
 
     /// Some panels' products; `out` has rows of `width` outputs, the first of which is the first panel's first.
-    fn by_panel(&self, panels: std::ops::Range<usize>, out: &mut [f32], x: &[f32], width: usize, add: bool) {
-        let size = self.blocks * BLOCK * kernel::WIDTH;
+    fn by_panel(&self, level: Level, panels: Range<usize>, out: &mut [f32], x: &[f32], width: usize, add: bool) {
+        let deep = self.blocks.min(DEEP);
+        let size = deep * BLOCK * kernel::WIDTH;
         let group = (GROUP_BYTES / 4 / size).clamp(1, panels.len().max(1));
         // All of it is written before it is read: strips that are not there leave columns behind the last output.
         let mut widened = Buffer::of(group * size);
-        let turned = kernel::turn(x, self.columns);
+        let turned = kernel::Turned::of(level, x, self.columns);
+        let words = self.form.words();
         for first in panels.clone().step_by(group) {
             let of = first..panels.end.min(first + group);
-            for (panel, widened) in of.clone().zip(widened.chunks_exact_mut(size)) {
-                for place in 0..PANEL {
-                    kernel::widen(self.form, self.strip(panel * PANEL + place), widened, place);
+            for blocks in (0..self.blocks).step_by(deep).map(|start| start..self.blocks.min(start + deep)) {
+                for (panel, widened) in of.clone().zip(widened.chunks_exact_mut(size)) {
+                    for place in 0..PANEL {
+                        let strip = self.strip(panel * PANEL + place);
+                        let strip = strip.get(blocks.start * words..blocks.end * words).unwrap_or_default();
+                        kernel::widen(level, self.form, strip, widened, place);
+                    }
                 }
+                let panels_of = kernel::Panels {
+                    numbers: widened.get(..of.len() * size).unwrap_or_default(),
+                    size,
+                    inputs: blocks.start * BLOCK..self.columns.min(blocks.end * BLOCK),
+                };
+                let first = (first - panels.start) * kernel::WIDTH;
+                turned.times(&panels_of, out, width, first, add || blocks.start > 0);
             }
-            let widened = widened.get(..of.len() * size).unwrap_or_default();
-            let first = (first - panels.start) * kernel::WIDTH;
-            kernel::many(kernel::level(), widened, size, &turned, self.columns, out, width, first, add);
         }
     }
 }

@@ -5,7 +5,7 @@ use candle_core::{DType, Device, Result, Tensor};
 use half::{bf16, f16};
 use rayon::prelude::*;
 
-use super::{BLOCK, Form, LANES, Packed};
+use super::{BLOCK, Form, LANES, Packed, byte};
 
 /// Bytes of a block of 32 in a GGUF file, and of its head: the scale, and the minimum where there is one.
 const Q4_0: (usize, usize) = (18, 2);
@@ -70,8 +70,8 @@ impl Packed {
             GgmlDType::Q8_0 => Self::filled(Form::Bytes, rows, columns, |words, row, column| {
                 let (head, codes) = at(Q8_0, row, column).split_at(Q8_0.1);
                 for (place, code) in codes.iter().enumerate() {
-                    let (word, shift) = (place * LANES / 4 + row % LANES / 4, row % 4 * 8);
-                    words[word] |= u32::from(*code) << shift;
+                    let (word, shift) = byte(place);
+                    words[word * LANES + row % LANES] |= u32::from(*code) << shift;
                 }
                 words[BLOCK * LANES / 4 + row % LANES] = float16(head, 0).to_f32().to_bits();
             }),
@@ -176,8 +176,8 @@ pub(super) fn value(form: Form, block: &[u32], lane: usize, place: usize) -> f32
         }
         Form::WideNibbles => code() * f32::from_bits(word(heads + lane)) + f32::from_bits(word(heads + LANES + lane)),
         Form::Bytes => {
-            let byte = (word(place * LANES / 4 + lane / 4) >> (lane % 4 * 8)) as u8;
-            f32::from(byte as i8) * f32::from_bits(word(BLOCK * LANES / 4 + lane))
+            let (at, shift) = byte(place);
+            f32::from((word(at * LANES + lane) >> shift) as i8) * f32::from_bits(word(BLOCK * LANES / 4 + lane))
         }
     }
 }

@@ -5,8 +5,9 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::Mat;
-use crate::model::kernel::{View, dots, matmul, scale_rows, softmax, weighted_sum};
+use crate::model::kernel::{dots, scale_rows, softmax, weighted_sum};
 use crate::model::layers::{AttentionGrads, Dropout, Relative, Texts, kernel};
+use crate::model::matrix::{View, matmul};
 
 /// The probabilities of all texts and heads, before dropout; empty where nothing is kept.
 #[derive(Debug)]

@@ -3,20 +3,21 @@
 use std::ops::Range;
 
 use super::super::Heads;
-use crate::model::kernel::{self, View};
+use crate::model::kernel;
 use crate::model::kv::Row;
+use crate::model::matrix::{Right, View, matmul};
 use crate::model::scratch::Buffer;
 
 /// Queries of one row that are computed together, at the most: keys behind the last of them are left out.
-const PIECE: usize = 128;
+const PIECE: usize = 96;
 /// Queries from which on no further row joins a group: enough that preparing what all see for a product costs little.
-const GROUP: usize = 256;
+const GROUP: usize = 96;
 
 /// Some queries of one row, and its own keys and values.
 pub(super) struct Piece<'a> {
     row: &'a Row,
     /// The queries among all.
-    pub(super) queries: Range<usize>,
+    queries: Range<usize>,
     /// The place in the row of the first of them.
     place: usize,
     /// Tokens kept from before.
@@ -66,16 +67,35 @@ impl<'a> Piece<'a> {
 
 /// Attention of all queries in one layer.
 pub(super) struct Attention<'a> {
-    pub(super) heads: Heads,
+    heads: Heads,
     /// Queries, in rows of all heads.
-    pub(super) q: &'a [f32],
-    /// What all see: tokens, and their keys and values, in rows of all heads of keys.
-    pub(super) shared: Vec<(usize, &'a [f32], &'a [f32])>,
+    q: &'a [f32],
+    /// What all see: tokens, and the keys, turned, and values of each head of keys.
+    shared: Vec<(usize, Vec<(Right<'a>, Right<'a>)>)>,
     /// The queries by rows, in their order.
-    pub(super) pieces: Vec<Piece<'a>>,
+    pieces: Vec<Piece<'a>>,
 }
 
-impl Attention<'_> {
+impl<'a> Attention<'a> {
+    /// Queries, in pieces, and what all see: tokens, and their keys and values in rows of all heads of keys.
+    pub(super) fn new(
+        heads: Heads,
+        q: &'a [f32],
+        shared: &[(usize, &'a [f32], &'a [f32])],
+        pieces: Vec<Piece<'a>>,
+    ) -> Self {
+        let (dim, width) = (heads.dim, heads.kv * heads.dim);
+        let queries = pieces.iter().map(|piece| piece.queries.len()).sum::<usize>().min(GROUP);
+        let of_head = |len: usize, keys: &'a [f32], values: &'a [f32], head: usize| {
+            let view = |data: &'a [f32]| rows_of(data, 0..len, width, head * dim, dim).1;
+            (Right::new(view(keys).transposed(), queries), Right::new(view(values), queries))
+        };
+        let of_all = |&(len, keys, values): &(usize, &'a [f32], &'a [f32])| {
+            (len, (0..heads.kv).map(|head| of_head(len, keys, values, head)).collect())
+        };
+        Self { heads, q, shared: shared.iter().map(of_all).collect(), pieces }
+    }
+
     /// Scores of one head, about.
     pub(super) fn scores(&self) -> usize {
         let shared: usize = self.shared.iter().map(|(len, ..)| len).sum();
@@ -114,9 +134,10 @@ impl Attention<'_> {
         // What a query does not see is zeroed by the softmax.
         let mut scores = Buffer::of(queries.len() * score_row);
         let mut at = 0;
-        for (len, keys, _) in &self.shared {
-            let all = View::new(q, queries.len(), dim, q_width);
-            kernel::matmul(&mut scores[at..], score_row, all, keys_of(keys)(0..*len).1.transposed(), false, 1);
+        for (len, of_heads) in &self.shared {
+            if let Some((keys, _)) = of_heads.get(kv_head) {
+                keys.times(&mut scores[at..], score_row, View::new(q, queries.len(), dim, q_width), false);
+            }
             at += len;
         }
         for piece in group {
@@ -128,7 +149,7 @@ impl Attention<'_> {
                 kernel::dots(&mut scores[..piece.tokens.len()], &q[..dim], data, width);
             } else {
                 let q = View::new(q, piece.queries.len(), dim, q_width);
-                kernel::matmul(scores, score_row, q, keys.transposed(), false, 1);
+                matmul(scores, score_row, q, keys.transposed(), false, 1);
             }
             piece.mask(scores, score_row);
         }
@@ -141,9 +162,10 @@ impl Attention<'_> {
         kernel::softmax(&mut scores, score_row, 1.0 / (dim as f32).sqrt(), valid, &mut inverse);
 
         let mut at = 0;
-        for (len, _, values) in &self.shared {
-            let weights = View::new(&scores[at..], queries.len(), *len, score_row);
-            kernel::matmul(out, out_row, weights, keys_of(values)(0..*len).1, at > 0, 1);
+        for (len, of_heads) in &self.shared {
+            if let Some((_, values)) = of_heads.get(kv_head) {
+                values.times(out, out_row, View::new(&scores[at..], queries.len(), *len, score_row), at > 0);
+            }
             at += len;
         }
         for piece in group {
@@ -159,7 +181,7 @@ impl Attention<'_> {
                 kernel::weighted_sum(out, &weights[..piece.tokens.len()], data, width);
             } else {
                 let weights = View::new(weights, piece.queries.len(), piece.tokens.len(), score_row);
-                kernel::matmul(out, out_row, weights, values, shared_len > 0, 1);
+                matmul(out, out_row, weights, values, shared_len > 0, 1);
             }
         }
         kernel::scale_rows(out, out_row, dim, &inverse);
