@@ -1,19 +1,14 @@
 //! Matrix products on strided views.
 //!
-//! Where the processor has tiles, larger products are made by them ([`super::amx`]). All others are the `gemm` crate's, called
-//! here rather than through candle so that a product can add into its destination, read strided heads in place and be told
-//! how many threads to use. Calls of both are the only unsafe code.
+//! They are the `gemm` crate's, called here rather than through candle so that a product can add into its destination, read
+//! strided heads in place and be told how many threads to use. Where a caller says that a product need not be exact to the
+//! last bits, larger ones are made by tiles if the processor has them ([`super::amx`]). Calls of both are the only unsafe
+//! code.
 
 use gemm::Parallelism;
-#[cfg(target_arch = "x86_64")]
-use rayon::prelude::*;
 
 #[cfg(target_arch = "x86_64")]
 use super::amx::{self, Operand};
-
-/// Products of numbers from which on one by tiles is worth a second thread.
-#[cfg(target_arch = "x86_64")]
-const MANY_THREADS: usize = 1 << 22;
 
 /// A read-only matrix inside a slice: element `(i, j)` is at `offset + i * row + j * col`.
 #[derive(Clone, Copy)]
@@ -71,7 +66,7 @@ impl<'a> Right<'a> {
         }
     }
 
-    /// [`matmul`] of `a` and this, on one thread.
+    /// [`near_matmul`] of `a` and this.
     #[allow(unsafe_code)]
     pub fn times(&self, out: &mut [f32], out_row: usize, a: View<'_>, add: bool) {
         #[cfg(target_arch = "x86_64")]
@@ -82,7 +77,7 @@ impl<'a> Right<'a> {
             // SAFETY: what is prepared for tiles is there with the instructions for them.
             return unsafe { tiles.times((out, out_row), a.left(), add) };
         }
-        matmul(out, out_row, a, self.view, add, 1);
+        near_matmul(out, out_row, a, self.view, add);
     }
 }
 
@@ -95,6 +90,7 @@ fn fits(len: usize, rows: usize, cols: usize, row: usize) -> bool {
 ///
 /// # Panics
 /// When the shapes do not match or `out` is too short: a mistake of the caller, never of the input.
+#[allow(unsafe_code)]
 pub fn matmul(out: &mut [f32], out_row: usize, a: View<'_>, b: View<'_>, add: bool, threads: usize) {
     let (m, n, k) = (a.rows, b.cols, a.cols);
     assert_eq!(k, b.rows, "inner dimensions");
@@ -102,21 +98,6 @@ pub fn matmul(out: &mut [f32], out_row: usize, a: View<'_>, b: View<'_>, add: bo
     if m == 0 || n == 0 {
         return;
     }
-    #[cfg(target_arch = "x86_64")]
-    if tiled(m, n, k) {
-        return by_tiles(out, out_row, a, b, add, threads);
-    }
-    f32_matmul(out, out_row, a, b, add, threads);
-}
-
-/// [`matmul`] in f32, whatever else there is.
-///
-/// # Panics
-/// As for [`matmul`].
-#[allow(unsafe_code)]
-pub fn f32_matmul(out: &mut [f32], out_row: usize, a: View<'_>, b: View<'_>, add: bool, threads: usize) {
-    let (m, n, k) = (a.rows, b.cols, a.cols);
-    assert!(k == b.rows && fits(out.len(), m, n, out_row), "{m}×{n} by {out_row} in {}", out.len());
     let parallelism = if threads > 1 { Parallelism::Rayon(threads) } else { Parallelism::None };
     // SAFETY: both views lie inside their slices (`View` is only made by `new` and `transposed`), the destination was
     // checked above and is borrowed mutably, so it overlaps neither source. Strides fit `isize` as the slices do.
@@ -151,23 +132,19 @@ fn tiled(m: usize, n: usize, k: usize) -> bool {
     m >= 12 && n >= 12 && k >= 12 && m * n * k >= 1 << 15 && amx::usable()
 }
 
-/// [`matmul`] by tiles; on several threads each has some rows.
-#[cfg(target_arch = "x86_64")]
+/// [`matmul`] on one thread; by tiles where that is faster, and then off by some millionths of its terms.
+///
+/// # Panics
+/// As for [`matmul`].
 #[allow(unsafe_code)]
-fn by_tiles(out: &mut [f32], out_row: usize, a: View<'_>, b: View<'_>, add: bool, threads: usize) {
-    let right = b.right();
-    let product = |first: usize, rows: usize, out: &mut [f32]| {
-        let left = View { data: a.data.get(first * a.row..).unwrap_or_default(), rows, ..a }.left();
-        // SAFETY: tiles are usable, or there would be no product by them.
-        unsafe { amx::product((out, out_row), left, right, a.cols, add) };
-    };
-    let rows = a.rows.div_ceil(threads.max(1)).next_multiple_of(32);
-    if threads > 1 && a.rows * b.cols * a.cols > MANY_THREADS && rows < a.rows {
-        let parts = out.par_chunks_mut(rows * out_row).enumerate().take(a.rows.div_ceil(rows));
-        parts.for_each(|(part, out)| product(part * rows, rows.min(a.rows - part * rows), out));
-    } else {
-        product(0, a.rows, out);
+pub fn near_matmul(out: &mut [f32], out_row: usize, a: View<'_>, b: View<'_>, add: bool) {
+    #[cfg(target_arch = "x86_64")]
+    if tiled(a.rows, b.cols, a.cols) {
+        assert_eq!(a.cols, b.rows, "inner dimensions");
+        // SAFETY: tiles are usable where a product is tiled.
+        return unsafe { amx::product((out, out_row), a.left(), b.right(), a.cols, add) };
     }
+    matmul(out, out_row, a, b, add, 1);
 }
 
 #[cfg(test)]
@@ -215,11 +192,12 @@ mod tests {
                 };
                 let views: (View<'_>, View<'_>) = (of(&a, m, k, left), of(&b, k, n, right));
                 let at = |view: View<'_>, i: usize, j: usize| f64::from(view.data[i * view.row + j * view.col]);
-                for (add, threads) in [(false, 1), (true, 1), (true, 2), (true, 0)] {
+                for (add, prepared) in [(false, false), (true, false), (false, true), (true, true)] {
                     let mut out = before.clone();
-                    match threads {
-                        0 => Right::new(views.1, m).times(&mut out, n + 3, views.0, add),
-                        _ => matmul(&mut out, n + 3, views.0, views.1, add, threads),
+                    if prepared {
+                        Right::new(views.1, m).times(&mut out, n + 3, views.0, add);
+                    } else {
+                        near_matmul(&mut out, n + 3, views.0, views.1, add);
                     }
                     for (place, (out, before)) in out.iter().zip(&before).enumerate() {
                         let (i, j) = (place / (n + 3), place % (n + 3));

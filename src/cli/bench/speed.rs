@@ -10,7 +10,7 @@ use crate::cli::models::{Choice, Models};
 use crate::cli::{Global, run};
 use crate::engine::local::Local;
 use crate::engine::{EngineError, Event, GenerateRequest, Generation, Outcome, ScoreRequest, Stats, Temperature, Work};
-use crate::model::matrix::{View, f32_matmul};
+use crate::model::matrix::{View, matmul};
 use crate::model::tokenizer::Tokenizer;
 use crate::session::SessionFile;
 
@@ -256,7 +256,7 @@ fn product() -> f64 {
     let mut once = || {
         let started = Instant::now();
         let weights = View::new(&b, outputs, inputs, inputs).transposed();
-        f32_matmul(&mut out, outputs, View::new(&a, rows, inputs, inputs), weights, false, 1);
+        matmul(&mut out, outputs, View::new(&a, rows, inputs, inputs), weights, false, 1);
         started.elapsed().as_secs_f64()
     };
     let best = (0..TIMES * 4).map(|_| once()).fold(f64::INFINITY, f64::min);

@@ -3,8 +3,7 @@
 //!
 //! An activation is split into a bf16 and another one of what is left of it, as in [`crate::model::amx`]; what is lost is at most
 //! 2^-18 of it. A code of eight bits is split into two of four. So a block of a strip times sixteen rows is two products of
-//! tiles (four for eight bits), which is more than the processor does in the time in which it widens a block's codes: with
-//! more rows, the codes are kept for all.
+//! tiles, four for eight bits. Widening the block's codes takes half that time: with more rows they are kept for all.
 
 use std::arch::asm;
 use std::arch::x86_64::*;

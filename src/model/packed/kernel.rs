@@ -123,8 +123,8 @@ pub fn ways() -> String {
     match *LEVEL {
         #[cfg(target_arch = "x86_64")]
         Level::Amx => format!(
-            "AMX; 4 bits, and 8 bits for up to 64 rows, in tiles of codes, which are widened in no time; others {few}, and for \
-             more rows as two tiles of bf16 each, which have the products of f32 at three times its speed; {rounded}"
+            "AMX; 4 bits, and 8 bits for up to 64 rows, in tiles of codes, which are widened in no time; others {few}; for more \
+             rows as two tiles of bf16 each, three times as fast as f32, but f32 weights in panels of f32; {rounded}"
         ),
         #[cfg(target_arch = "x86_64")]
         Level::Vnni => format!("AVX-512; {few}; {panels}; {rounded}"),
@@ -157,6 +157,15 @@ pub(super) fn way(level: Level, form: Form, rows: usize, rounded: bool) -> Way {
         Level::Vnni if form.has_codes() && rounded && rows <= ROUNDED => Way::Few,
         _ if rows <= FEW => Way::Few,
         _ => Way::Panels,
+    }
+}
+
+/// The instruction set for panels of weights of a form: what is f32 in the file is multiplied in f32.
+pub(super) fn of_panels(level: Level, form: Form) -> Level {
+    match level {
+        #[cfg(target_arch = "x86_64")]
+        Level::Amx if form == Form::Single => Level::Avx512,
+        level => level,
     }
 }
 

@@ -1,10 +1,12 @@
 //! Weights as they are read on the CPU: quantised and half-precision numbers stay as small in memory as they are in the
-//! file, and are widened to f32 in registers, so that nothing is lost and little has to be fetched.
+//! file, and are widened in registers, so that nothing is lost and little has to be fetched.
 //!
 //! Rows of a matrix are interleaved in strips of [`LANES`]: what belongs to one input and all rows of a strip lies together,
 //! in one register. A product with few rows of activations reads each strip once and multiplies on the way; one with many
-//! widens some strips at a time into panels that stay in the cache, and multiplies those. Both are the f32 product of the
-//! numbers that the file holds, up to the order of sums, whatever the instruction set.
+//! widens some strips at a time into panels that stay in the cache, and multiplies those. Processors with tiles multiply
+//! the codes of quantised numbers as they are. All of that is the product of the numbers that the file holds: in f32, up to
+//! the order of sums, or in pairs of bf16, which are off by some millionth of its terms. Only where a caller says that it may
+//! be, activations are rounded to 16 bits.
 
 mod kernel;
 mod pack;
@@ -240,6 +242,7 @@ impl Packed {
 
     /// Some panels' products; `out` has rows of `width` outputs, the first of which is the first panel's first.
     fn by_panel(&self, level: Level, panels: Range<usize>, out: &mut [f32], x: &[f32], width: usize, add: bool) {
+        let level = kernel::of_panels(level, self.form);
         let deep = self.blocks.min(DEEP);
         let size = deep * BLOCK * kernel::WIDTH;
         let group = (GROUP_BYTES / 4 / size).clamp(1, panels.len().max(1));

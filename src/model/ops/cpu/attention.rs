@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::super::Heads;
 use crate::model::kernel;
 use crate::model::kv::Row;
-use crate::model::matrix::{Right, View, matmul};
+use crate::model::matrix::{Right, View, near_matmul};
 use crate::model::scratch::Buffer;
 
 /// Queries of one row that are computed together, at the most: keys behind the last of them are left out.
@@ -149,7 +149,7 @@ impl<'a> Attention<'a> {
                 kernel::dots(&mut scores[..piece.tokens.len()], &q[..dim], data, width);
             } else {
                 let q = View::new(q, piece.queries.len(), dim, q_width);
-                matmul(scores, score_row, q, keys.transposed(), false, 1);
+                near_matmul(scores, score_row, q, keys.transposed(), false);
             }
             piece.mask(scores, score_row);
         }
@@ -181,7 +181,7 @@ impl<'a> Attention<'a> {
                 kernel::weighted_sum(out, &weights[..piece.tokens.len()], data, width);
             } else {
                 let weights = View::new(weights, piece.queries.len(), piece.tokens.len(), score_row);
-                matmul(out, out_row, weights, values, shared_len > 0, 1);
+                near_matmul(out, out_row, weights, values, shared_len > 0);
             }
         }
         kernel::scale_rows(out, out_row, dim, &inverse);
