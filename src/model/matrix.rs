@@ -56,6 +56,7 @@ pub struct Right<'a> {
 
 impl<'a> Right<'a> {
     /// For products with about so many rows each.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
     #[allow(unsafe_code)]
     pub fn new(view: View<'a>, rows: usize) -> Self {
         Self {

@@ -10,12 +10,10 @@ use std::arch::x86_64::*;
 use std::ops::Range;
 
 use super::avx512::{BYTES, NIBBLES, WIDE, ask_ahead, heads, load, words};
-use super::{BLOCK, Form, LANES};
+use super::{BLOCK, Form, LANES, TILE_ROWS as ROWS};
 use crate::model::amx::{self, Config, Tiles};
 use crate::model::scratch::Buffer;
 
-/// Rows of activations that are multiplied at once, at the most.
-const ROWS: usize = 16;
 /// 32-bit words of a tile of codes: pairs of inputs, each in all rows of a strip.
 const TILE: usize = BLOCK / 2 * LANES;
 /// Blocks of activations of as many rows as a tile has that stay in the first-level cache.
@@ -28,21 +26,6 @@ const RING: usize = 8;
 const AHEAD: usize = 3;
 /// Blocks that are being multiplied while the sums of one are taken up.
 const FLIGHT: usize = 4;
-
-/// Rows up to which this is the fastest way for weights of a form.
-pub(super) fn most_rows(form: Form) -> usize {
-    if form == Form::Bytes { 64 } else { usize::MAX }
-}
-
-/// Rows up to which products of whole numbers are faster, where activations may be rounded.
-pub(super) fn rounded_rows(form: Form) -> usize {
-    if form == Form::Bytes { 8 } else { 4 }
-}
-
-/// See [`super::few_rows`]: up to these, other rows decide on the order of sums, or on the way of the product.
-pub(super) fn few_rows(form: Form) -> usize {
-    if form == Form::Bytes { most_rows(form) } else { ROWS }
-}
 
 /// Words of a block's widened codes, with its scales and minima.
 const fn slot(form: u8) -> usize {

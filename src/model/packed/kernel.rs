@@ -20,21 +20,19 @@ const PASS: usize = 8;
 /// Rows of activations up to which a strip is multiplied as it is read.
 const FEW: usize = 4;
 /// The same where activations are rounded.
-#[cfg(target_arch = "x86_64")]
 const ROUNDED: usize = 48;
+/// Rows of a tile.
+const TILE_ROWS: usize = 16;
 
 /// What this processor can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 pub(super) enum Level {
     /// VNNI and tiles of bf16.
-    #[cfg(target_arch = "x86_64")]
     Amx,
     /// AVX-512 with products of whole numbers.
-    #[cfg(target_arch = "x86_64")]
     Vnni,
-    #[cfg(target_arch = "x86_64")]
     Avx512,
-    #[cfg(target_arch = "x86_64")]
     Avx2,
     Plain,
 }
@@ -75,13 +73,9 @@ impl Level {
     /// What it is called.
     fn name(self) -> &'static str {
         match self {
-            #[cfg(target_arch = "x86_64")]
             Self::Amx => "AMX",
-            #[cfg(target_arch = "x86_64")]
             Self::Vnni => "AVX-512 VNNI",
-            #[cfg(target_arch = "x86_64")]
             Self::Avx512 => "AVX-512",
-            #[cfg(target_arch = "x86_64")]
             Self::Avx2 => "AVX2",
             Self::Plain if cfg!(target_arch = "aarch64") => "NEON",
             Self::Plain => "plain",
@@ -90,20 +84,13 @@ impl Level {
 
     /// Whether there are products of whole numbers.
     fn rounds(self) -> bool {
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            Self::Amx | Self::Vnni => true,
-            _ => false,
-        }
+        matches!(self, Self::Amx | Self::Vnni)
     }
 
     /// Rows that are multiplied with a panel at once.
     fn tokens(self) -> usize {
         match self {
-            #[cfg(target_arch = "x86_64")]
-            Self::Amx => crate::model::amx::TOKENS,
-            #[cfg(target_arch = "x86_64")]
-            Self::Vnni | Self::Avx512 => TOKENS,
+            Self::Amx | Self::Vnni | Self::Avx512 => TOKENS,
             _ => 3,
         }
     }
@@ -121,12 +108,10 @@ pub fn ways() -> String {
     let rounded =
         "texts, of which each step has few rows, with activations rounded to 16 bits, in products of whole numbers";
     match *LEVEL {
-        #[cfg(target_arch = "x86_64")]
         Level::Amx => format!(
             "AMX; 4 bits, and 8 bits for up to 64 rows, in tiles of codes, which are widened in no time; others {few}; for more \
              rows as two tiles of bf16 each, three times as fast as f32, but f32 weights in panels of f32; {rounded}"
         ),
-        #[cfg(target_arch = "x86_64")]
         Level::Vnni => format!("AVX-512; {few}; {panels}; {rounded}"),
         level => format!("{}; {few}; {panels}", level.name()),
     }
@@ -143,17 +128,25 @@ pub(super) enum Way {
     Panels,
 }
 
+/// Rows up to which products of codes are faster than those of panels, where there are tiles.
+fn coded_rows(form: Form) -> usize {
+    if form == Form::Bytes { 64 } else { usize::MAX }
+}
+
+/// The same of products of whole numbers beside those of codes.
+fn rounded_rows(form: Form) -> usize {
+    if form == Form::Bytes { 8 } else { 4 }
+}
+
 /// The way that is fastest for so many rows of activations; with `rounded`, these may be rounded to 16 bits.
 pub(super) fn way(level: Level, form: Form, rows: usize, rounded: bool) -> Way {
     match level {
-        #[cfg(target_arch = "x86_64")]
         Level::Amx if form.has_codes() => match rows {
             1 => Way::Few,
-            _ if rounded && rows <= codes::rounded_rows(form) => Way::Few,
-            _ if rows <= codes::most_rows(form) => Way::Codes,
+            _ if rounded && rows <= rounded_rows(form) => Way::Few,
+            _ if rows <= coded_rows(form) => Way::Codes,
             _ => Way::Panels,
         },
-        #[cfg(target_arch = "x86_64")]
         Level::Vnni if form.has_codes() && rounded && rows <= ROUNDED => Way::Few,
         _ if rows <= FEW => Way::Few,
         _ => Way::Panels,
@@ -163,7 +156,6 @@ pub(super) fn way(level: Level, form: Form, rows: usize, rounded: bool) -> Way {
 /// The instruction set for panels of weights of a form: what is f32 in the file is multiplied in f32.
 pub(super) fn of_panels(level: Level, form: Form) -> Level {
     match level {
-        #[cfg(target_arch = "x86_64")]
         Level::Amx if form == Form::Single => Level::Avx512,
         level => level,
     }
@@ -172,8 +164,9 @@ pub(super) fn of_panels(level: Level, form: Form) -> Level {
 /// Rows up to which the numbers of one may depend, in their last bits, on how many there are.
 pub(super) fn few_rows(level: Level, form: Form) -> usize {
     match level {
-        #[cfg(target_arch = "x86_64")]
-        Level::Amx if form.has_codes() => codes::few_rows(form),
+        // More than one pass of codes adds in another order than one.
+        Level::Amx if form.has_codes() && form != Form::Bytes => TILE_ROWS,
+        Level::Amx if form.has_codes() => coded_rows(form),
         _ => FEW,
     }
 }
@@ -222,6 +215,7 @@ pub(super) struct Few {
     level: Level,
     form: Form,
     rows: usize,
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     rounded: bool,
     passes: Vec<Pass>,
 }
@@ -319,7 +313,7 @@ impl Few {
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => unsafe { avx2::few::<N>(form, strip, x, sums, results) },
-            Level::Plain => plain::few::<N, false>(form, strip, x, sums, results),
+            _ => plain::few::<N, false>(form, strip, x, sums, results),
         }
     }
 }
@@ -350,7 +344,7 @@ pub(super) fn widen(level: Level, form: Form, strip: &[u32], panel: &mut [f32], 
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => unsafe { avx2::widen(form, strip, panel.as_chunks_mut().0, place) },
-        Level::Plain => plain::widen::<false>(form, strip, panel.as_chunks_mut().0, place),
+        _ => plain::widen::<false>(form, strip, panel.as_chunks_mut().0, place),
     }
 }
 
@@ -413,7 +407,7 @@ impl Turned {
                     // SAFETY: as above.
                     #[cfg(target_arch = "x86_64")]
                     Level::Avx2 => unsafe { avx2::tiles(panel, x, sums) },
-                    Level::Plain => plain::tiles::<false>(panel, x, sums),
+                    _ => plain::tiles::<false>(panel, x, sums),
                 }
                 put(sums, out, width, first + index * WIDTH, add);
             }

@@ -118,8 +118,9 @@ fn at(level: Level, packed: &Packed, x: &[f32], way: Way, rounded: bool) -> Vec<
                 out[row * rows + strip * LANES..][..LANES].copy_from_slice(results);
             }
         }
+        #[cfg(target_arch = "x86_64")]
         Way::Codes => kernel::by_codes(packed.form, &packed.words, packed.blocks, x, &mut out, rows, false),
-        Way::Panels => packed.by_panel(level, 0..rows / kernel::WIDTH, &mut out, x, rows, false),
+        _ => packed.by_panel(level, 0..rows / kernel::WIDTH, &mut out, x, rows, false),
     }
     out
 }
