@@ -73,15 +73,24 @@ fn permitted() -> bool {
 /// The numbers rounded to bf16, as f32: the low sixteen bits are zero.
 #[inline]
 #[target_feature(enable = "avx512f")]
-pub(super) fn high(numbers: __m512) -> __m512 {
+fn high(numbers: __m512) -> __m512 {
     let rounded = _mm512_add_epi32(_mm512_castps_si512(numbers), _mm512_set1_epi32(0x8000));
     _mm512_castsi512_ps(_mm512_and_si512(rounded, _mm512_set1_epi32(0xFFFF_0000_u32 as i32)))
+}
+
+/// The high and the low parts of two registers' numbers, in pairs with the first ones in the lower halves.
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) fn paired(first: __m512, second: __m512) -> (__m512i, __m512i) {
+    let (first_high, second_high) = (high(first), high(second));
+    let rest = joined(high(_mm512_sub_ps(first, first_high)), high(_mm512_sub_ps(second, second_high)));
+    (joined(first_high, second_high), rest)
 }
 
 /// Pairs of bf16, the first in the lower half, of numbers that are rounded to bf16.
 #[inline]
 #[target_feature(enable = "avx512f")]
-pub(super) fn joined(first: __m512, second: __m512) -> __m512i {
+fn joined(first: __m512, second: __m512) -> __m512i {
     _mm512_or_si512(_mm512_srli_epi32::<16>(_mm512_castps_si512(first)), _mm512_castps_si512(second))
 }
 

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 use std::ops::Range;
 
-use super::{BLOCK, LANES, Out, PRODUCTS, ROWS, STEP, TILE, TOKENS, Tiles, WIDTH, high, joined, multiply, parts};
+use super::{BLOCK, LANES, Out, PRODUCTS, ROWS, STEP, TILE, TOKENS, Tiles, WIDTH, multiply, paired, parts};
 use crate::model::scratch::Buffer;
 
 /// Blocks of inputs of a panel: so many that some rows of the other matrix stay in a cache, too.
@@ -59,9 +59,7 @@ impl Operand<'_> {
                 let at = (from + 2 * pair) * self.deep + first;
                 let second = if 2 * pair + 1 < left { self.len - first } else { 0 };
                 let (one, two) = (load(at, self.len - first), load(at + self.deep, second));
-                let (one_high, two_high) = (high(one), high(two));
-                high_parts[pair] = joined(one_high, two_high);
-                low_parts[pair] = joined(high(_mm512_sub_ps(one, one_high)), high(_mm512_sub_ps(two, two_high)));
+                (high_parts[pair], low_parts[pair]) = paired(one, two);
             }
             Order::Pairs
         };

@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 use super::avx512::{pairs, words};
 use super::{BLOCK, LANES, PANEL, Panels};
-use crate::model::amx::{Out, PRODUCTS, ROWS, STEP, TILE, TOKENS, Tiles, high, joined, multiply, split};
+use crate::model::amx::{Out, PRODUCTS, ROWS, STEP, TILE, TOKENS, Tiles, multiply, paired, split};
 use crate::model::scratch::Buffer;
 
 /// See [`super::widen`]: for each block a panel has the low parts of its strips, a tile each, and then the high ones. A
@@ -16,19 +16,18 @@ pub(super) fn widen<const FORM: u8>(strip: &[u32], panel: &mut [f32], place: usi
         let low = &mut low[place * TILE..][..TILE];
         let high_tile = &mut high_tiles[place * TILE..][..TILE];
         pairs::<FORM>(block, |pair, first, second| {
-            let (first_high, second_high) = (high(first), high(second));
-            let rest = joined(high(_mm512_sub_ps(first, first_high)), high(_mm512_sub_ps(second, second_high)));
+            let (of_both, rest) = paired(first, second);
             // SAFETY: sixteen pairs of sixteen words are a tile.
             unsafe {
                 debug_assert!(pair < ROWS);
                 _mm512_storeu_si512(low.as_mut_ptr().add(pair * LANES).cast(), rest);
-                _mm512_storeu_si512(high_tile.as_mut_ptr().add(pair * LANES).cast(), joined(first_high, second_high));
+                _mm512_storeu_si512(high_tile.as_mut_ptr().add(pair * LANES).cast(), of_both);
             }
         });
     }
 }
 
-/// See [`super::turn`]: for each block of inputs, some rows' high parts, a tile for sixteen rows, and then their low ones.
+/// See [`super::Turned::of`]: for each block of inputs, some rows' high parts, a tile for sixteen rows, and then their low ones.
 pub(super) fn turn(x: &[f32], columns: usize) -> Buffer {
     let blocks = columns.div_ceil(BLOCK);
     let count = x.len() / columns.max(1);
@@ -58,10 +57,10 @@ pub(super) fn turn(x: &[f32], columns: usize) -> Buffer {
     turned
 }
 
-/// See [`super::many`]: `x` is turned by [`turn`], `panels` are widened by [`widen`].
+/// See [`super::Turned::times`]: `x` is turned by [`turn`], `panels` are widened by [`widen`].
 ///
 /// # Safety
-/// Tiles must be [`usable`].
+/// Tiles must be [usable](crate::model::amx::usable).
 #[allow(clippy::too_many_arguments)]
 pub(super) unsafe fn many(
     panels: &Panels<'_>,

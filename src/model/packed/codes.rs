@@ -144,9 +144,8 @@ fn split(x: &[f32; BLOCK], high_parts: &mut [f32; LANES], low_parts: &mut [f32; 
         let low = _mm512_setr_epi32(0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
         let high = _mm512_add_epi32(low, _mm512_set1_epi32(4));
         let (left, right) = (_mm512_permutex2var_ps(first, low, second), _mm512_permutex2var_ps(first, high, second));
-        let (left_high, right_high) = (amx::high(left), amx::high(right));
-        let rest = amx::joined(amx::high(_mm512_sub_ps(left, left_high)), amx::high(_mm512_sub_ps(right, right_high)));
-        _mm512_storeu_si512(high_parts.as_mut_ptr().cast(), amx::joined(left_high, right_high));
+        let (of_both, rest) = amx::paired(left, right);
+        _mm512_storeu_si512(high_parts.as_mut_ptr().cast(), of_both);
         _mm512_storeu_si512(low_parts.as_mut_ptr().cast(), rest);
         _mm512_reduce_add_ps(_mm512_add_ps(first, second))
     }

@@ -109,8 +109,9 @@ pub fn ways() -> String {
         "texts, of which each step has few rows, with activations rounded to 16 bits, in products of whole numbers";
     match *LEVEL {
         Level::Amx => format!(
-            "AMX; 4 bits, and 8 bits for up to 64 rows, in tiles of codes, which are widened in no time; others {few}; for more \
-             rows as two tiles of bf16 each, three times as fast as f32, but f32 weights in panels of f32; {rounded}"
+            "AMX; 4 bits for 2 rows and more, and 8 bits for 2 to 64, in tiles of codes, which need the fewest instructions; \
+             others {few}; for more rows as two tiles of bf16 each, three times as fast as f32, but f32 weights in panels \
+             of f32; {rounded}"
         ),
         Level::Vnni => format!("AVX-512; {few}; {panels}; {rounded}"),
         level => format!("{}; {few}; {panels}", level.name()),

@@ -189,7 +189,7 @@ fn whole_numbers_are_multiplied_to_the_last_bit() {
             let mut x: Vec<f32> = codes(3000).into_iter().cycle().take(count * columns).map(f32::round).collect();
             for block in x.chunks_exact_mut(BLOCK) {
                 // As with weights: activations are rounded in steps of 1.
-                block[0] = 32639.0;
+                block[0] = 32767.0;
             }
             let want: Vec<f32> = products(&x, &values, columns).iter().map(|(sum, _)| *sum as f32).collect();
             for level in kernel::levels() {

@@ -1,44 +1,37 @@
 //! AVX-512 VNNI: products of whole numbers, two for each of the sixteen rows of a strip in one instruction.
 //!
 //! Codes of weights are whole numbers already. Activations are rounded to 16 bits with sign, with a scale for each block of
-//! 32: half a step is 2^-16 of the block's largest, which is less than the order of f32 sums changes. The sums of a block
-//! are exact; scales and minima come behind them, in f32.
+//! 32: what is lost is at most 2^-16 of the block's largest. The sums of a block are exact; scales and minima come behind
+//! them, in f32.
 
 use std::arch::x86_64::*;
 
 use super::avx512::{NIBBLES, WIDE, ask_ahead, heads, load, words};
 use super::{BLOCK, LANES};
 
-/// The largest rounded activation: 127 · 256 + 127, which two bytes with sign make up.
-const LARGEST: f32 = 32639.0;
+/// The largest rounded activation.
+const LARGEST: f32 = 32767.0;
 
 /// Rounds a block of activations. `pairs` is set to pairs of them, place `4 v + j` to those at `8 v + j` and `8 v + 4 + j`:
 /// what one shift brings to the two halves of a word of weights. Gives what the rounded ones are multiplied by.
 #[target_feature(enable = "avx512f")]
 pub(super) fn round(x: &[f32; BLOCK], pairs: &mut [f32; LANES]) -> f32 {
-    let (first, second, scale) = whole(x);
+    // SAFETY: 32 floats are two registers.
+    let (first, second) = unsafe { (_mm512_loadu_ps(x.as_ptr()), _mm512_loadu_ps(x.as_ptr().add(LANES))) };
+    let most = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(first), _mm512_abs_ps(second)));
+    let inverse = _mm512_set1_ps(if most > 0.0 { LARGEST / most } else { 0.0 });
+    let whole = |x: __m512| _mm512_cvtps_epi32(_mm512_mul_ps(x, inverse));
+    let (first, second) = (whole(first), whole(second));
     let low = _mm512_setr_epi32(0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
     let high = _mm512_add_epi32(low, _mm512_set1_epi32(4));
     let low = _mm512_and_si512(_mm512_permutex2var_epi32(first, low, second), _mm512_set1_epi32(0xFFFF));
     let high = _mm512_slli_epi32::<16>(_mm512_permutex2var_epi32(first, high, second));
     // SAFETY: sixteen pairs are one register.
     unsafe { _mm512_storeu_si512(pairs.as_mut_ptr().cast(), _mm512_or_si512(low, high)) };
-    scale
+    most / LARGEST
 }
 
-/// A block of activations rounded to whole numbers, and what these are multiplied by.
-#[inline]
-#[target_feature(enable = "avx512f")]
-pub(super) fn whole(x: &[f32; BLOCK]) -> (__m512i, __m512i, f32) {
-    // SAFETY: 32 floats are two registers.
-    let (first, second) = unsafe { (_mm512_loadu_ps(x.as_ptr()), _mm512_loadu_ps(x.as_ptr().add(LANES))) };
-    let most = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(first), _mm512_abs_ps(second)));
-    let inverse = _mm512_set1_ps(if most > 0.0 { LARGEST / most } else { 0.0 });
-    let whole = |x: __m512| _mm512_cvtps_epi32(_mm512_mul_ps(x, inverse));
-    (whole(first), whole(second), most / LARGEST)
-}
-
-/// See [`super::few`]. For every block of the strip there must be activations, rounded by [`round`], with what they are
+/// One strip times `N` rows, whose outputs `results` is set to. For every block of the strip there must be activations, rounded by [`round`], with what they are
 /// multiplied by, and their sums.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 pub(super) fn few<const FORM: u8, const N: usize>(

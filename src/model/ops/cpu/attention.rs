@@ -10,7 +10,8 @@ use crate::model::scratch::Buffer;
 
 /// Queries of one row that are computed together, at the most: keys behind the last of them are left out.
 const PIECE: usize = 96;
-/// Queries from which on no further row joins a group: enough that preparing what all see for a product costs little.
+/// Queries from which on no further row joins a group: few enough that their scores stay in a cache from one product to the
+/// next.
 const GROUP: usize = 96;
 
 /// Some queries of one row, and its own keys and values.
